@@ -1,0 +1,36 @@
+"""allthing: a self-hosted backend for daily polls."""
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from allthing import admin, cli, client, cors, health, limits, logs, problems, redis_client
+from allthing.config import Settings, load_settings
+from allthing.database import db, engine_options
+from allthing.polls import views as polls
+
+migrate = Migrate(db=db, render_as_batch=True)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Wire the app from `settings`, or from the environment. Hooks run in the order given here."""
+    settings = settings or load_settings()
+    app = Flask(__name__, static_folder=None)
+    app.extensions["settings"] = settings
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.sqlalchemy_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+
+    client.init_app(app)
+    problems.init_app(app)
+    logs.init_app(app)
+    cors.init_app(app)
+    redis_client.init_app(app)
+    limits.init_app(app)
+    db.init_app(app)
+    migrate.init_app(app)
+
+    app.register_blueprint(health.bp)
+    app.register_blueprint(polls.bp)
+    admin.init_app(app)
+    cli.init_app(app)
+    return app

@@ -1,0 +1,79 @@
+"""The guarded door: THE GATE. Nobody gets in without a key, nothing gets out unaudited."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Blueprint, Flask, current_app, g, request
+from flask.wrappers import Response
+from sqlalchemy.exc import SQLAlchemyError
+
+from allthing.admin import audit_logs, categories, instances, operations, templates
+from allthing.admin.audit import (
+    REFUSED_KEY,
+    Audited,
+    audited_view,
+    described_request,
+    log_admin_action,
+    require_audited_views,
+)
+from allthing.admin.auth import require_admin
+from allthing.database import db
+from allthing.limits import limit_refused_keys
+from allthing.problems import Unavailable, answer_problem
+
+PREFIX = "/admin"
+
+log = logging.getLogger(__name__)
+
+bp = Blueprint("admin", __name__, url_prefix=PREFIX)
+for section in (audit_logs, categories, instances, operations, templates):
+    bp.register_blueprint(section.bp)
+limit_refused_keys(bp)
+
+
+@bp.before_request
+def guard() -> None:
+    require_admin()
+
+
+@bp.after_request
+def commit_with_audit(response: Response) -> Response:
+    """Commit what the view did together with its audit row, or only the row of a refusal.
+
+    If the row can't be written, neither is the change, and the answer says so.
+    """
+    what = audited_view(current_app, request.endpoint)
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        what = Audited(REFUSED_KEY, what.entity_type if what else None)
+    if what is None or "admin" not in g:  # a read, or refused by a limit before the gate
+        return response
+    if response.status_code < HTTPStatus.BAD_REQUEST:
+        try:
+            log_admin_action(g.admin, what, described_request())
+            db.session.commit()
+        except SQLAlchemyError:
+            log.exception("an admin action could not be audited", extra={"action": what.action})
+            response = answer_problem(Unavailable("the change could not be recorded: not made"))
+        else:
+            return response
+    record_refusal(what, response)
+    return response
+
+
+def record_refusal(what: Audited, response: Response) -> None:
+    """Write the row of a failure by itself; if even that fails, the log has to do."""
+    db.session.rollback()
+    detail = f"{response.status_code} {(response.get_json(silent=True) or {}).get('detail', '')}"
+    description = described_request()
+    description.changes = None
+    try:
+        log_admin_action(g.admin, what, description, error=detail)
+        db.session.commit()
+    except SQLAlchemyError:
+        db.session.rollback()
+        log.exception("a refused admin action could not be audited", extra={"action": what.action})
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(bp)
+    require_audited_views(app, PREFIX)

@@ -1,0 +1,103 @@
+"""The audit log, to be read: filtered, newest first, page by page."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from pydantic import BeforeValidator, Field
+from sqlalchemy import ColumnElement, literal, select, tuple_
+
+from allthing import clock
+from allthing.admin.schemas import MAX_PAGE, AuditLogOut, to_json
+from allthing.database import Id, Instant, db
+from allthing.inputs import Query, read_query
+from allthing.models import AdminAuditLog
+
+DEFAULT_PAGE = 50
+EXACT_FILTERS = ("admin_key_hash", "action", "entity_type", "entity_id", "success")
+POSITION = re.compile(r"([0-9T:.+-]+)\|([0-9a-f-]{36})")
+
+bp = Blueprint("audit_logs", __name__, url_prefix="/audit-logs")
+
+
+def parse_instant(value: object) -> object:
+    """Read an instant with its offset, or a date: the beginning of that poll day."""
+    try:
+        if not isinstance(value, str):
+            return value
+        if len(value) == len("2031-05-04"):
+            return clock.start_of(date.fromisoformat(value))
+        instant = datetime.fromisoformat(value)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("is neither a date nor an instant such as 2031-05-04T12:00Z") from error
+    if instant.tzinfo is None:
+        raise ValueError("needs an offset, as in 2031-05-04T12:00Z")
+    return instant
+
+
+def parse_cursor(cursor: str) -> tuple[datetime, str]:
+    """Read where the page before ended: the instant and the id of its last row."""
+    try:
+        position = POSITION.fullmatch(urlsafe_b64decode(cursor).decode())
+        if position is not None:
+            return datetime.fromisoformat(position[1]), position[2]
+    except ValueError:
+        pass
+    raise ValueError("is not a cursor of this list")
+
+
+def cursor_after(row: AdminAuditLog) -> str:
+    return urlsafe_b64encode(f"{row.created_at.isoformat()}|{row.id}".encode()).decode()
+
+
+Moment = Annotated[datetime, BeforeValidator(parse_instant)]
+
+
+class AuditLogQuery(Query):
+    """Which rows: equal in every given field, from `from` on and before `to`."""
+
+    admin_key_hash: str | None = None
+    action: str | None = None
+    entity_type: str | None = None
+    entity_id: str | None = None
+    success: bool | None = None
+    since: Moment | None = Field(None, alias="from")
+    until: Moment | None = Field(None, alias="to")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE
+    cursor: Annotated[tuple[datetime, str], BeforeValidator(parse_cursor)] | None = None
+
+
+def find_audit_logs(query: AuditLogQuery) -> tuple[Sequence[AdminAuditLog], str | None]:
+    """Return one page, newest first, and the cursor of the next one, if there is one."""
+    rows = db.session.scalars(
+        select(AdminAuditLog)
+        .where(*conditions(query))
+        .order_by(AdminAuditLog.created_at.desc(), AdminAuditLog.id.desc())
+        .limit(query.limit + 1)
+    ).all()
+    page = rows[: query.limit]
+    return page, cursor_after(page[-1]) if len(rows) > query.limit else None
+
+
+def conditions(query: AuditLogQuery) -> list[ColumnElement[bool]]:
+    given = query.model_dump(include=set(EXACT_FILTERS), exclude_none=True)
+    found = [getattr(AdminAuditLog, name) == value for name, value in given.items()]
+    if query.since:
+        found.append(AdminAuditLog.created_at >= query.since)
+    if query.until:
+        found.append(AdminAuditLog.created_at < query.until)
+    if query.cursor:
+        instant, row_id = query.cursor
+        row = tuple_(AdminAuditLog.created_at, AdminAuditLog.id)
+        found.append(row < tuple_(literal(instant, Instant), literal(row_id, Id)))
+    return found
+
+
+@bp.get("")
+def list_audit_logs() -> ResponseReturnValue:
+    page, cursor = find_audit_logs(read_query(AuditLogQuery))
+    return {"auditLogs": [to_json(AuditLogOut, row) for row in page], "nextCursor": cursor}

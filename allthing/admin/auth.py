@@ -1,0 +1,61 @@
+"""Who may administer: the key in `x-admin-key`, compared by hash in constant time."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask import g, request
+
+from allthing.client import client_address
+from allthing.config import settings
+from allthing.problems import Problem, Unavailable
+
+USER_AGENT_LENGTH = 256
+KEY_HEADERS = ("x-admin-key", "xadminkey")  # the stock cron job sends the second
+
+
+class Unauthorized(Problem):
+    """No key or a wrong one: the same answer for both, and for nothing else."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+@dataclass(frozen=True)
+class AdminContext:
+    """Who acts: an admin by key, known by its name and the SHA-256 of it, or the command line."""
+
+    key_name: str | None
+    key_hash: str | None
+    address: str | None
+    user_agent: str | None
+    door: str = "http"
+
+
+def require_admin() -> None:
+    """Let a request pass with one of the configured keys, and note whose it is in `g.admin`."""
+    presented = hash_of_key()
+    g.admin = AdminContext(
+        key_name=None,
+        key_hash=presented,
+        address=str(client_address()),
+        user_agent=request.headers.get("User-Agent", "")[:USER_AGENT_LENGTH] or None,
+    )
+    known = settings().admin_key_hashes
+    if not known:
+        raise Unavailable("administration is off: no admin key is configured")
+    matches = [name for key_hash, name in known.items() if equal(key_hash, presented)]
+    if not matches:
+        raise Unauthorized("the admin key is missing or wrong", {"WWW-Authenticate": "ApiKey"})
+    g.admin = AdminContext(matches[0], presented, g.admin.address, g.admin.user_agent)
+
+
+def hash_of_key() -> str | None:
+    """Return the SHA-256 hex of the presented key, over the bytes as they came; None without."""
+    values = (request.headers.get(name) for name in KEY_HEADERS)
+    key = next((value for value in values if value is not None), None)
+    return None if key is None else hashlib.sha256(key.encode("latin-1")).hexdigest()
+
+
+def equal(known: str, presented: str | None) -> bool:
+    return hmac.compare_digest(known.encode(), (presented or "").encode())

@@ -1,0 +1,41 @@
+"""Who is calling: the client's address, behind as many proxies as are trusted."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from flask import Flask, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+IPV6_SUBSCRIBER_PREFIX = 64
+
+
+def client_address() -> IPv4Address | IPv6Address:
+    """Return the address of the client, an IPv4 one mapped into IPv6 as IPv4.
+
+    A forwarded address that is no address is ignored: then the socket's peer is the client.
+    """
+    direct = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
+    for candidate in (request.remote_addr, direct):
+        try:
+            address = ip_address((candidate or "").strip())
+        except ValueError:
+            continue
+        if isinstance(address, IPv6Address):
+            return address.ipv4_mapped or IPv6Address(address.packed)
+        return address
+    return IPv4Address(0)  # a UNIX socket has no address
+
+
+def client_network() -> str:
+    """Name what is one client for limits: an IPv4 address, or a subscriber's IPv6 /64."""
+    address = client_address()
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, IPV6_SUBSCRIBER_PREFIX), strict=False))
+    return str(address)
+
+
+def init_app(app: Flask) -> None:
+    trusted_proxies = app.extensions["settings"].trusted_proxies
+    if trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask's documented way
+            app.wsgi_app, x_for=trusted_proxies, x_proto=1, x_host=0
+        )

@@ -1,0 +1,148 @@
+"""The database: naming, types, engine options and the few things PostgreSQL and SQLite do apart."""
+
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, String, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+from allthing.config import Settings
+from allthing.problems import Conflict, NotFound
+
+ID_LENGTH = 36
+
+Id = String(ID_LENGTH)
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class Instant(TypeDecorator[datetime]):
+    """A UTC instant: `timestamptz` on PostgreSQL; SQLite keeps no zone, so it is put back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+Model = TypeVar("Model", bound=Base)
+Lock = Literal["change", "share"]
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Options for `create_engine`: one pool size for both databases, deadlines for PostgreSQL."""
+    pool = {
+        "pool_size": settings.db_pool_size,
+        "max_overflow": settings.db_max_overflow,
+        "pool_timeout": settings.db_pool_timeout,
+    }
+    if settings.sqlalchemy_url.startswith("sqlite"):
+        return pool | {"connect_args": {"timeout": settings.db_lock_timeout}}
+    milliseconds = {
+        "statement_timeout": settings.db_statement_timeout,
+        "lock_timeout": settings.db_lock_timeout,
+        "idle_in_transaction_session_timeout": settings.db_idle_in_transaction_timeout,
+    }
+    options = [f"-c {name}={round(value * 1000)}" for name, value in milliseconds.items()]
+    return pool | {
+        "pool_recycle": settings.db_pool_recycle,
+        "pool_pre_ping": True,
+        "pool_use_lifo": True,
+        "connect_args": {
+            "application_name": "allthing-api",
+            "connect_timeout": settings.db_connect_timeout,
+            "keepalives_idle": 30,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+            "options": " ".join([*options, "-c timezone=UTC"]),
+        },
+    }
+
+
+@event.listens_for(Engine, "connect")
+def set_sqlite_pragmas(connection: DBAPIConnection, _record: object) -> None:
+    """Give SQLite what PostgreSQL has by itself: foreign keys, and readers beside a writer."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+@event.listens_for(Engine, "begin")
+def begin_sqlite_as_writer(connection: Any) -> None:
+    """Take SQLite's one write lock at BEGIN.
+
+    A transaction that reads first and writes later fails at once, whatever the busy timeout, if
+    another one wrote in between.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def find(model: type[Model], entity_id: str, *, lock: Lock | None = None) -> Model:
+    """Load by id, or raise `NotFound`; a lock holds until the end of the transaction.
+
+    `change` lets one transaction at a time change the row; `share` only holds changes off.
+    What can't be an id (too long, NUL, not ASCII) is not asked for: it would be a fault there.
+    """
+    entity = None
+    if len(entity_id) <= ID_LENGTH and entity_id.isascii() and entity_id.isprintable():
+        for_update = {"read": lock == "share"} if lock else None
+        entity = db.session.get(model, entity_id, with_for_update=for_update)
+    if entity is None:
+        raise NotFound(f"there is no {model.__name__.removeprefix('Poll').lower()} with this id")
+    return entity
+
+
+@contextmanager
+def conflict(detail: str) -> Iterator[None]:
+    """Flush what the block changed; a constraint that says no becomes `Conflict(detail)`."""
+    try:
+        yield
+        db.session.flush()
+    except IntegrityError as error:
+        raise Conflict(detail) from error
+
+
+def insert_or_ignore(table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """Begin an INSERT that can end in `.on_conflict_do_nothing()`, which both dialects speak."""
+    dialect = db.session.get_bind().dialect.name
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def lock_until_commit(name: str) -> None:
+    """Let only one transaction at a time, on any replica, do what `name` stands for."""
+    if db.session.get_bind().dialect.name == "postgresql":
+        db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))

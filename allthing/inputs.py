@@ -1,0 +1,158 @@
+"""The one way in: every body and query string is read, bounded and checked here."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Any, NoReturn, TypeVar
+
+from flask import request
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from allthing.problems import Invalid
+
+BODY_LIMIT = 1024 * 1024
+MAX_DEPTH = 20
+MAX_ERRORS_SHOWN = 5
+
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+BIDI_CONTROLS = "\u202a-\u202e\u2066-\u2069"
+DROPPED = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{BIDI_CONTROLS}]")
+BLANKS = re.compile(r"[^\S\n\r]+")
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Input(BaseModel):
+    """Base of all bodies: camelCase names, unknown fields ignored, types not guessed."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", strict=True)
+
+
+class Query(BaseModel):
+    """Base of all query strings: as `Input`, but every value arrives as text."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+
+
+def drop_controls(value: str) -> str:
+    """Trim, and drop control characters except line breaks and tabs.
+
+    Overrides of the writing direction go as well: they make one label read as another.
+    """
+    return DROPPED.sub("", value).strip()
+
+
+def clean_line(value: str) -> str:
+    """Clean a name, title or label as the contract says; fail if nothing visible is left."""
+    text = BLANKS.sub(" ", drop_controls(value))
+    if all(unicodedata.category(character)[0] in "CZ" for character in text):
+        raise ValueError("is empty")
+    return text
+
+
+def null_if_empty(value: object) -> object:
+    return None if isinstance(value, str) and not drop_controls(value) else value
+
+
+def parse_day(value: object) -> object:
+    if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
+        raise ValueError("is not a date such as 2031-05-04")
+    return date.fromisoformat(value)
+
+
+Line = Annotated[str, AfterValidator(clean_line)]
+Prose = Annotated[str, AfterValidator(drop_controls)]
+Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
+Day = Annotated[date, BeforeValidator(parse_day)]
+
+
+def read_body(model: type[Model], limit: int = BODY_LIMIT) -> Model:
+    """Read the request's JSON body as `model`; `limit` is in bytes.
+
+    Raises 415 for anything but UTF-8 JSON without a content encoding, 413 over the limit, 400
+    for what is not JSON (duplicate names, NaN and a byte order mark included), 422 for JSON
+    that is not what the route takes.
+    """
+    encoding = request.content_encoding or "identity"
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if not request.is_json or encoding != "identity" or charset not in {"utf-8", "utf8"}:
+        raise UnsupportedMediaType("send the body as Content-Type: application/json, in UTF-8")
+    request.max_content_length = limit
+    return validate(model, parse_json(request.get_data(cache=False)))
+
+
+def read_query(model: type[Model]) -> Model:
+    """Read the query string as `model`; a parameter that is given twice is refused with 422."""
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    for name in names:
+        if len(request.args.getlist(name)) > 1:
+            raise Invalid(f"{name}: given more than once")
+    values = {name: request.args[name] for name in names if name in request.args}
+    return validate(model, checked(values))
+
+
+def validate(model: type[Model], value: object) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise Invalid(describe(error)) from error
+
+
+def describe(error: ValidationError) -> str:
+    """Say in one string what is wrong, as in `rankedChoices: needs at least 2 entries`."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    lines = []
+    for item in found[:MAX_ERRORS_SHOWN]:
+        place = ".".join(str(part) for part in item["loc"]) or "body"
+        lines.append(f"{place}: {item['msg'].removeprefix('Value error, ')}")
+    return "; ".join(lines)
+
+
+def parse_json(body: bytes) -> object:
+    try:
+        value: object = json.loads(
+            body.decode("utf-8"), object_pairs_hook=unique_names, parse_constant=refuse_constant
+        )
+    except RecursionError as error:
+        raise Invalid(f"the body is nested more than {MAX_DEPTH} levels deep") from error
+    except ValueError as error:
+        raise BadRequest(f"the body is not JSON in UTF-8: {error}"[:200]) from error
+    return checked(value)
+
+
+def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        raise ValueError("a name is given twice in one object")
+    return names
+
+
+def refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def checked(value: object) -> object:
+    """Return `value` unless it is nested too deep or holds text that can't be stored."""
+    for part, depth in walk(value):
+        if depth > MAX_DEPTH:
+            raise Invalid(f"the body is nested more than {MAX_DEPTH} levels deep")
+        if isinstance(part, str) and UNSTORABLE.search(part):
+            raise Invalid("text may not contain NUL or half a surrogate pair")
+    return value
+
+
+def walk(value: object) -> Iterator[tuple[object, int]]:
+    """Yield every value and name inside `value` with its depth, without recursion."""
+    todo = [(value, 0)]
+    while todo:
+        part, depth = todo.pop()
+        yield part, depth
+        if isinstance(part, dict):
+            todo += [(inner, depth + 1) for pair in part.items() for inner in pair]
+        elif isinstance(part, list):
+            todo += [(inner, depth + 1) for inner in part]

@@ -1,0 +1,103 @@
+"""Refusals: `Problem` and the one place where any error becomes an answer (RFC 9457)."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, jsonify
+from sqlalchemy import exc
+from werkzeug.exceptions import HTTPException
+
+RETRY_AFTER_SECONDS = 2
+
+log = logging.getLogger(__name__)
+
+
+class Problem(Exception):
+    """A refusal: its status, a sentence for the person who reads it, headers that go with it."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = headers or {}
+
+
+class Invalid(Problem):
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class Forbidden(Problem):
+    status = HTTPStatus.FORBIDDEN
+
+
+class NotFound(Problem):
+    status = HTTPStatus.NOT_FOUND
+
+
+class Conflict(Problem):
+    status = HTTPStatus.CONFLICT
+
+
+class Unavailable(Problem):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def as_problem(error: exc.SQLAlchemyError) -> Problem | None:
+    """Say what a database error means to a client; None if it is a bug of ours."""
+    match error:
+        case exc.DataError():
+            return Invalid("a value is out of the range that can be stored")
+        case exc.IntegrityError():
+            return Conflict("this contradicts what is stored")
+        case exc.ProgrammingError() if getattr(error.orig, "pgcode", "") == "42P01":
+            return Unavailable("the database is not migrated: run flask db upgrade")
+        case (
+            exc.OperationalError() | exc.InterfaceError() | exc.InternalError() | exc.TimeoutError()
+        ):
+            return Unavailable("the database does not answer, try again soon")
+    return None
+
+
+def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """Build the only error body there is; `detail` is always a string."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+    }
+    response = jsonify(body)
+    response.status_code = status
+    response.content_type = "application/problem+json"
+    response.headers.update(headers or {})
+    return response
+
+
+def answer_problem(error: Problem) -> Response:
+    return problem_response(error.status, error.detail, error.headers)
+
+
+def answer_http_exception(error: HTTPException) -> Response:
+    """Keep the status and headers (Allow, Retry-After…) of an HTTP error, not its HTML."""
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    return problem_response(error.code or 500, error.description or error.name, headers)
+
+
+def answer_unexpected(error: Exception) -> Response:
+    """Answer what no rule foresaw: a database that is away is 503, all else is our bug."""
+    problem = as_problem(error) if isinstance(error, exc.SQLAlchemyError) else None
+    if problem is None:
+        log.error("unexpected error", exc_info=error)
+        return problem_response(500, "something went wrong on our side; it has been logged")
+    log.warning("database refused", extra={"status": problem.status, "error": str(error)[:500]})
+    return answer_problem(problem)
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Problem, answer_problem)
+    app.register_error_handler(HTTPException, answer_http_exception)
+    app.register_error_handler(Exception, answer_unexpected)

@@ -1,0 +1,28 @@
+"""How gunicorn serves the app.
+
+Each worker has its own pool, so PostgreSQL must allow
+    WEB_CONCURRENCY x (DB_POOL_SIZE + DB_MAX_OVERFLOW) connections: 2 x (20 + 10) = 60 of its 100.
+Threads per worker equal the pool: the kernel spreads connections unevenly, and 30 requests at
+once must find a thread even if all of them land on one worker.
+"""
+
+from allthing.config import load_settings
+from allthing.logs import logging_config
+
+settings = load_settings()
+
+bind = f"0.0.0.0:{settings.port}"
+worker_class = "gthread"
+workers = settings.web_concurrency
+threads = settings.web_threads
+worker_tmp_dir = "/dev/shm"  # the heartbeat file must not wait for a disk
+preload_app = False  # a forked engine shares sockets between workers
+timeout = 30
+graceful_timeout = 8  # a container gets 10 s between SIGTERM and SIGKILL
+keepalive = 5
+limit_request_line = 4094
+limit_request_fields = 60
+limit_request_field_size = 8190
+forwarded_allow_ips = "127.0.0.1"
+control_socket_disable = True  # it can't be made on a read-only root
+logconfig_dict = logging_config(settings.log_level)
