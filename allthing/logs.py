@@ -17,8 +17,8 @@ def logging_config(level: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {
             "json": {
-                "class": "pythonjsonlogger.json.JsonFormatter",
-                "format": "{levelname}{name}{message}{process}",
+                "()": "pythonjsonlogger.json.JsonFormatter",
+                "fmt": "{levelname}{name}{message}{process}",
                 "style": "{",
                 "timestamp": True,
                 "rename_fields": {"levelname": "level", "name": "logger"},

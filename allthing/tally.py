@@ -16,8 +16,9 @@ from allthing.runoff import Outcome, Round, Runoff, TieBreak, majority
 
 __all__ = ["Plurality", "Rankings", "Runoff", "instant_runoff", "lot_order", "plurality"]
 
+FINALISTS = 2
 RECOUNT_LIMIT = 10_000
-"""How many states of a count `lotDecisive` may look at; about half a second's work."""
+"""How many states of a count may be looked at to tell whether its draws decided it."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _judge(totals: Totals, earlier: Sequence[Totals]) -> _End | _Elimination:
     if higher and len(lowest) * fewest < min(higher):
         return _Elimination(lowest, TieBreak(lowest, lowest, "batch"))
     narrowed = _look_back(lowest, earlier)
-    if not higher and (len(lowest) == 2 or not narrowed):
+    if not higher and (len(lowest) == FINALISTS or not narrowed):
         return _End("tie", lowest)
     left = [lowest, *narrowed.values()][-1]
     method: Literal["lookback", "lot"] = "lookback" if len(left) == 1 else "lot"
@@ -171,14 +172,14 @@ def _ahead(tied: tuple[str, ...], earlier: Sequence[Totals]) -> tuple[str, int] 
 def _lot_is_decisive(preferences: Preferences, rounds: Sequence[Round], end: _End) -> bool:
     """Return whether the draws could have fallen so that the count ends otherwise (rule 13).
 
-    In general this is NP-complete (Conitzer, Rognlie and Xia, 2009). A poll of a dozen options
-    is recounted in full; past RECOUNT_LIMIT another end can't be ruled out, which counts as one.
+    Every branch is followed, each state once. As the question is NP-complete (Conitzer, Rognlie
+    and Xia, 2009), so many ties that RECOUNT_LIMIT is reached count as decisive.
     """
     first = next((place for place, this in enumerate(rounds) if this.by_lot), None)
     if first is None:
         return False
     pending = [[this.totals for this in rounds[: first + 1]]]
-    seen = set()
+    seen: set[tuple[tuple[str, ...], tuple[int, ...]]] = set()
     while pending and len(seen) < RECOUNT_LIMIT:
         *earlier, totals = history = pending.pop()
         verdict = _foregone(preferences, totals) or _judge(totals, earlier)
@@ -202,7 +203,7 @@ def _foregone(preferences: Preferences, totals: Totals) -> _End | None:
     that is less than each of them holds now, it leaves before them.
     """
     ranked = sorted(totals, key=totals.__getitem__, reverse=True)
-    for size in (1, 2):
+    for size in range(1, FINALISTS + 1):
         ahead, behind = ranked[:size], ranked[size:]
         if all(preferences.totals([*ahead, o])[o] < totals[ahead[-1]] for o in behind):
             last = preferences.totals([option for option in totals if option in ahead])
