@@ -17,6 +17,8 @@ from allthing.runoff import Outcome, Round, Runoff, TieBreak, majority
 __all__ = ["Plurality", "Rankings", "Runoff", "instant_runoff", "lot_order", "plurality"]
 
 FINALISTS = 2
+"""How few continuing options end in a tie if they are equal, whatever the history (rule 8)."""
+
 RECOUNT_LIMIT = 10_000
 """How many states of a count may be looked at to tell whether its draws decided it."""
 
@@ -107,6 +109,7 @@ class _Elimination:
 def _count(
     preferences: Preferences, standing: tuple[str, ...], order: Sequence[str]
 ) -> tuple[list[Round], _End]:
+    """Return the rounds of a count and how it ends; `order` settles the draws."""
     rounds: list[Round] = []
     if not preferences.total_ballots:
         return rounds, _End("no_ballots")
@@ -199,8 +202,8 @@ def _lot_is_decisive(preferences: Preferences, rounds: Sequence[Round], end: _En
 def _foregone(preferences: Preferences, totals: Totals) -> _End | None:
     """Return the end if one or two options are sure to outlast the rest, whatever is drawn.
 
-    With those two ahead of it an option never holds more than if all others were out. If even
-    that is less than each of them holds now, it leaves before them.
+    An option behind them holds most once it alone is left with them. If even then it holds less
+    than each of them does now, it leaves before them: totals only grow while an option stands.
     """
     ranked = sorted(totals, key=totals.__getitem__, reverse=True)
     for size in range(1, FINALISTS + 1):
