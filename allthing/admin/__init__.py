@@ -7,7 +7,16 @@ from flask import Blueprint, Flask, current_app, g, request
 from flask.wrappers import Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from allthing.admin import audit_logs, categories, instances, operations, templates
+from allthing.admin import (
+    analytics,
+    audit_logs,
+    categories,
+    instances,
+    operations,
+    plans,
+    presets,
+    templates,
+)
 from allthing.admin.audit import (
     REFUSED_KEY,
     Audited,
@@ -26,7 +35,16 @@ PREFIX = "/admin"
 log = logging.getLogger(__name__)
 
 bp = Blueprint("admin", __name__, url_prefix=PREFIX)
-for section in (audit_logs, categories, instances, operations, templates):
+for section in (
+    analytics,
+    audit_logs,
+    categories,
+    instances,
+    operations,
+    plans,
+    presets,
+    templates,
+):
     bp.register_blueprint(section.bp)
 limit_refused_keys(bp)
 

@@ -1,9 +1,18 @@
 """What the guarded door takes in and gives out."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import MISSING, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    MISSING,
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from allthing.database import ID_LENGTH
@@ -11,6 +20,7 @@ from allthing.inputs import Day, Input, Int32, Line, Prose, Query, null_if_empty
 
 MAX_OPTIONS = 100
 MAX_PAGE = 200
+MAX_PERIOD = timedelta(days=366)
 
 Key = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[a-z0-9-]+$")]
 Name = Annotated[Line, Field(min_length=2, max_length=128)]
@@ -24,6 +34,10 @@ PollType = Literal["SINGLE", "RANKED"]
 Audience = Literal["PUBLIC", "USER_ONLY"]
 MaxRank = Annotated[int, Field(ge=1, le=MAX_OPTIONS)] | None
 DurationDays = Annotated[int, Field(ge=1, le=365)]
+PresetName = Annotated[Line, Field(min_length=1, max_length=128)]
+Description = Annotated[
+    Annotated[Line, Field(max_length=500)] | None, BeforeValidator(null_if_empty)
+]
 
 
 class CategoryIn(Input):
@@ -106,6 +120,64 @@ class DayQuery(Query):
     poll_date: Day
 
 
+class PeriodQuery(Query):
+    """The days from `from` to `to`, both included; a year at most."""
+
+    first: Day = Field(alias="from")
+    last: Day = Field(alias="to")
+
+    @field_validator("last")
+    @classmethod
+    def check_period(cls, last: date, info: ValidationInfo) -> date:
+        days = last - info.data.get("first", last)
+        if not timedelta() <= days < MAX_PERIOD:
+            raise ValueError(f"has to be from 0 to {MAX_PERIOD.days - 1} days after from")
+        return last
+
+
+class PlanIn(Input):
+    """What a date changes; what is absent stays, `questionOverride: null` takes it back."""
+
+    poll_date: Day
+    is_enabled: bool | MISSING = MISSING
+    question_override: Question | MISSING = MISSING
+
+
+class PlanOptionsIn(OptionsIn):
+    poll_date: Day
+
+
+class PresetOptionIn(Input):
+    option_id: Annotated[Line, Field(min_length=1, max_length=64)]
+    label: Annotated[Line, Field(min_length=1, max_length=200)]
+    sort_order: Annotated[Int32, Field(ge=0)] = 0
+
+
+def in_order(options: list[PresetOptionIn]) -> list[PresetOptionIn]:
+    return sorted(options, key=lambda option: option.sort_order)
+
+
+PresetOptions = Annotated[
+    list[PresetOptionIn],
+    Field(min_length=1, max_length=MAX_OPTIONS),
+    AfterValidator(in_order),
+]
+
+
+class PresetIn(Input):
+    name: PresetName
+    description: Description = None
+    options: PresetOptions
+
+
+class PresetChangesIn(Input):
+    """Any of a preset's fields; what is absent stays, `description: null` empties it."""
+
+    name: PresetName | MISSING = MISSING
+    description: Description | MISSING = MISSING
+    options: PresetOptions | MISSING = MISSING
+
+
 class Out(BaseModel):
     """Base of all output: read from a model's attributes, written in camelCase."""
 
@@ -157,6 +229,24 @@ class InstanceOut(Out):
     audience: str
     status: str
     options: list[OptionOut]
+
+
+class PlanOut(Out):
+    id: str
+    template_id: str
+    poll_date: date
+    is_enabled: bool
+    question_override: str | None
+    options: list[OptionOut]
+
+
+class PresetOut(Out):
+    id: str
+    name: str
+    description: str | None
+    options: list[dict[str, Any]]
+    created_at: datetime
+    updated_at: datetime
 
 
 class AuditLogOut(Out):

@@ -8,6 +8,7 @@ from allthing.database import ID_LENGTH
 from allthing.inputs import Day, Input, Query
 
 MAX_CHOICES = 100
+MAX_HISTORY = 50
 
 OptionId = Annotated[str, Field(max_length=ID_LENGTH)]
 UpTo20 = Annotated[str, Field(max_length=20)]
@@ -37,3 +38,7 @@ class BallotIn(SurveyIn):
 
 class DayQuery(Query):
     poll_date: Day
+
+
+class HistoryQuery(Query):
+    limit: Annotated[int, Field(ge=1, le=MAX_HISTORY)] = 10

@@ -8,10 +8,11 @@ from flask.typing import ResponseReturnValue
 
 from allthing import cache, clock
 from allthing.database import db
+from allthing.history import history_of
 from allthing.inputs import read_body, read_query
 from allthing.limits import limit_votes
 from allthing.listing import open_polls
-from allthing.polls.schemas import BallotIn, DayQuery, SurveyIn
+from allthing.polls.schemas import BallotIn, DayQuery, HistoryQuery, SurveyIn
 from allthing.polls.voter import recognise_voter, refuse_foreign_page
 from allthing.results import results_of
 from allthing.rollover import ensure_open
@@ -68,3 +69,8 @@ def show_results(poll_id: str) -> ResponseReturnValue:
         cache.results(poll_id), "all", lambda: results_of(poll_id)
     )
     return {"cached": was_cached or frozen, "data": data}
+
+
+@bp.get("/templates/<template_id>/history")
+def show_history(template_id: str) -> ResponseReturnValue:
+    return {"data": history_of(template_id, read_query(HistoryQuery).limit)}
