@@ -53,13 +53,19 @@ def as_problem(error: exc.SQLAlchemyError) -> Problem | None:
             return Invalid("a value is out of the range that can be stored")
         case exc.IntegrityError():
             return Conflict("this contradicts what is stored")
-        case exc.ProgrammingError() if getattr(error.orig, "pgcode", "") == "42P01":
+        case exc.ProgrammingError() | exc.OperationalError() if is_missing_table(error):
             return Unavailable("the database is not migrated: run flask db upgrade")
         case (
             exc.OperationalError() | exc.InterfaceError() | exc.InternalError() | exc.TimeoutError()
         ):
             return Unavailable("the database does not answer, try again soon")
     return None
+
+
+def is_missing_table(error: exc.DBAPIError) -> bool:
+    """Recognise an empty database: PostgreSQL by its code, SQLite by its words."""
+    undefined_table = getattr(error.orig, "pgcode", None) == "42P01"
+    return undefined_table or "no such table" in str(error.orig)
 
 
 def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:

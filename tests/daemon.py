@@ -9,13 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from tests import watchdog
-from tests.os_user import common_ground, hand_over, unprivileged
+from tests.os_user import Identity, common_ground, hand_over, unprivileged
 
 Command: TypeAlias = Sequence[str | Path]
 StopMode: TypeAlias = Literal["fast", "immediate"]
@@ -39,14 +39,24 @@ class Daemon:
     waits at the other end of a pipe, then ends the server and removes the folder.
     """
 
-    def __init__(self, name: str, *, crash: signal.Signals) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        crash: signal.Signals,
+        identity: Identity | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Make the folder, named after `name`, and post the watchdog; run nothing yet.
 
-        `crash` is the signal upon which this kind of server ends at once, saving nothing.
+        `crash` is the signal upon which this kind of server ends at once, saving nothing. It runs
+        as `identity`, by default an unprivileged user, with `environment` on top of ours.
         """
         self.folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=common_ground()))
         self.port = 0
         self._crash = crash
+        self._identity = unprivileged() if identity is None else identity
+        self._environment = _environment() | (environment or {})
         self._command: Command = ()
         self._answers: Callable[[], bool] = bool
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,8 +79,8 @@ class Daemon:
             stdin=subprocess.DEVNULL,
             text=True,
             cwd=self.folder,
-            env=_environment(),
-            **unprivileged(),
+            env=self._environment,
+            **self._identity,
         )
         if done.returncode != 0:
             raise ServerFailed(f"{command[0]} failed:\n{done.stdout}")
@@ -104,8 +114,8 @@ class Daemon:
                 stderr=log,
                 start_new_session=True,
                 cwd=self.folder,
-                env=_environment(),
-                **unprivileged(),
+                env=self._environment,
+                **self._identity,
             )
         self._tell_watchdog(self._process.pid)
         deadline = time.monotonic() + START_SECONDS
@@ -116,12 +126,13 @@ class Daemon:
                 raise ServerFailed(f"{self._command[0]} did not start:\n{said}")
             time.sleep(0.02)
 
-    def stop(self, mode: StopMode = "fast") -> None:
-        """End the server in order, or as in a crash; its data stay for the next start."""
+    def stop(self, mode: StopMode | signal.Signals = "fast") -> None:
+        """End the server in order, as in a crash, or by a signal; its data stay for a new start."""
         if not self._process:
             return
         self.thaw()
-        self._process.send_signal(signal.SIGINT if mode == "fast" else self._crash)
+        numbers = {"fast": signal.SIGINT, "immediate": self._crash}
+        self._process.send_signal(numbers.get(mode, mode))
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

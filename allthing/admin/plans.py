@@ -85,4 +85,4 @@ def delete_plan(template_id: str) -> ResponseReturnValue:
 
 def planned(template: PollTemplate, day: date) -> dict[str, Any] | None:
     plan = planning.plan_for(template, day)
-    return plan and to_json(PlanOut, plan)
+    return to_json(PlanOut, plan) if plan else None

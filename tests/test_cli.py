@@ -1,0 +1,119 @@
+"""The operator's commands, as `flask` runs them."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskCliRunner
+
+from tests.api import Admin, Polls, today
+from tests.conftest import AppFactory
+
+
+@pytest.fixture
+def runner(app: Flask) -> FlaskCliRunner:
+    return app.test_cli_runner()
+
+
+def own_commands(app: Flask) -> list[str]:
+    return [name for name in app.cli.commands if name != "db"]
+
+
+def test_every_command_explains_itself(app: Flask, runner: FlaskCliRunner) -> None:
+    for name in own_commands(app):
+        result = runner.invoke(args=[name, "--help"])
+
+        assert result.exit_code == 0
+        assert app.cli.commands[name].help, name
+
+
+def test_unknown_flags_are_errors(app: Flask, runner: FlaskCliRunner) -> None:
+    for name in own_commands(app):
+        assert runner.invoke(args=[name, "--nonsense"]).exit_code == 2
+
+
+def test_rollover_opens_today(runner: FlaskCliRunner, admin: Admin, polls: Polls) -> None:
+    admin.template()
+
+    result = runner.invoke(args=["rollover"])
+
+    assert result.output == f"{today()}: 1 polls opened, 0 closed\n"
+    assert len(polls.listed()) == 1
+    row = admin.audit()[0]
+    assert (row["action"], row["success"]) == ("rollover_run", True)
+    assert row["metadata"]["via"] == "cli"
+    assert row["metadata"]["createdCount"] == 1
+
+
+def test_close_freezes_what_ended(runner: FlaskCliRunner, admin: Admin, polls: Polls) -> None:
+    polls.open()
+
+    result = runner.invoke(args=["close", "--date", today()])
+
+    assert result.output == f"{today()}: 1 polls closed, 1 snapshots\n"
+    assert polls.listed() == []
+    assert admin.audit()[0]["action"] == "polls_closed"
+
+
+def test_create_category_is_audited(runner: FlaskCliRunner, admin: Admin) -> None:
+    result = runner.invoke(args=["create-category", "--key", "food", "--name", "Food"])
+
+    (category,) = admin.done("GET", "/categories")["categories"]
+    assert result.output == f"category food created: {category['id']}\n"
+    row = admin.audit()[0]
+    assert (row["entityId"], row["changes"]["after"]["key"]) == (category["id"], "food")
+
+
+@pytest.mark.parametrize("key", ["food", "NOT A KEY"])
+def test_a_refused_command_exits_with_1_and_is_audited(
+    runner: FlaskCliRunner, admin: Admin, key: str
+) -> None:
+    admin.category(key="food")
+
+    result = runner.invoke(args=["create-category", "--key", key, "--name", "Food"])
+
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert len(admin.done("GET", "/categories")["categories"]) == 1
+    row = admin.audit()[0]
+    assert (row["action"], row["success"]) == ("category_created", False)
+
+
+def test_audit_logs_shows_a_line_per_row(runner: FlaskCliRunner, admin: Admin) -> None:
+    admin.category(key="food")
+    admin.call("PUT", "/categories/unknown", {"name": "Meals"})
+
+    lines = runner.invoke(args=["audit-logs"]).output.splitlines()
+    failed = runner.invoke(args=["audit-logs", "--failed"]).output.splitlines()
+
+    assert ["category_updated" in lines[0], "category_created" in lines[1]] == [True, True]
+    assert failed == [lines[0]]
+
+
+def test_demo_is_loaded_once(runner: FlaskCliRunner, polls: Polls) -> None:
+    first = runner.invoke(args=["seed-demo"]).output
+    second = runner.invoke(args=["seed-demo"]).output
+
+    assert first == "demo loaded: 5 categories, 11 templates\n"
+    assert second == "the database has categories already: demo left out\n"
+    listed = polls.listed()
+    assert {poll["pollType"] for poll in listed} == {"SINGLE", "RANKED"}
+    assert {poll["featured"] for poll in listed} == {True, False}
+
+
+def test_commands_to_try_name_a_poll_of_today(runner: FlaskCliRunner, polls: Polls) -> None:
+    poll = polls.open()
+
+    lines = runner.invoke(
+        args=["try-it", "--url", "http://127.0.0.1:8080", "--admin-key", "key"]
+    ).output.splitlines()
+
+    assert len(lines) == 3
+    assert poll["pollId"] in lines[1]
+
+
+def test_a_database_that_is_away_ends_a_command_with_a_sentence(make_app: AppFactory) -> None:
+    app = make_app(database_url="postgresql://nobody@127.0.0.1:1/none")
+
+    result = app.test_cli_runner().invoke(args=["rollover"])
+
+    assert result.exit_code == 1
+    assert result.output == "Error: the database does not answer, try again soon\n"
