@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from allthing import cache
 from allthing.database import conflict, db, find, lock_until_commit
-from allthing.models import PollCategory, PollTemplate, PollTemplateOption
+from allthing.models import PollCategory, PollInstance, PollTemplate, PollTemplateOption
 from allthing.problems import Invalid
 
 KEY_LENGTH = 64
@@ -47,14 +47,23 @@ def check_parent(category: PollCategory, parent_id: str) -> None:
         ancestor = find(PollCategory, ancestor).parent_id
 
 
+def move_instance(instance: PollInstance, category_id: str) -> None:
+    """Show a poll in another category; its template stays. Raises 404 for an unknown one."""
+    instance.category_id = find(PollCategory, category_id).id
+    db.session.flush()
+    cache.forget_on_commit(cache.POLLS)
+
+
 def create_template(
-    *, category_id: str, title: str, options: Sequence[str], **fields: Any
+    *, category_id: str, title: str, options: Sequence[str], key: str | None = None, **fields: Any
 ) -> PollTemplate:
-    """Add a template with its options, in order, under a key made from category and title."""
+    """Add a template with its options, in order; without a key it gets one of category and title.
+
+    Raises 404 for an unknown category, 409 for a key in use.
+    """
     category = find(PollCategory, category_id)
-    template = PollTemplate(
-        category_id=category_id, key=free_key(category.key, title), title=title, **fields
-    )
+    key = key or free_key(category.key, title)
+    template = PollTemplate(category_id=category_id, key=key, title=title, **fields)
     template.options = numbered(options)
     check_ranks(template)
     with conflict(f"the template key {template.key} is taken"):

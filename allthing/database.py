@@ -11,8 +11,8 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, String, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -109,6 +109,18 @@ def begin_sqlite_as_writer(connection: Any) -> None:
     """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@event.listens_for(Engine, "handle_error")
+def name_unsendable_value(context: ExceptionContext) -> None:
+    """Raise what drivers say of a value that they can't even send as the `DataError` it is.
+
+    psycopg2 raises ValueError for NUL and half a surrogate pair; sqlite3 OverflowError for an
+    integer of more than 64 bits.
+    """
+    error = context.original_exception
+    if isinstance(error, ValueError | OverflowError):
+        raise DataError(context.statement, context.parameters, error) from error
 
 
 def find(model: type[Model], entity_id: str, *, lock: Lock | None = None) -> Model:

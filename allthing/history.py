@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from allthing.database import db, find
 from allthing.models import PollInstance, PollResultSnapshot, PollTemplate
+from allthing.snapshots import is_result
 
 Result = dict[str, Any]
 
@@ -20,7 +21,7 @@ def history_of(template_id: str, limit: int) -> list[dict[str, Any]]:
     frozen = db.session.scalars(
         select(PollResultSnapshot.results)
         .join(PollInstance, PollInstance.id == PollResultSnapshot.instance_id)
-        .where(PollInstance.template_id == template.id, PollInstance.status == "CLOSED")
+        .where(PollInstance.template_id == template.id, is_result())
         .order_by(
             PollInstance.poll_date.desc(),
             PollInstance.replaced_at.desc().nulls_first(),

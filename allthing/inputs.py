@@ -10,7 +10,13 @@ from typing import Annotated, Any, NoReturn, TypeVar
 from flask import request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
 
 from allthing.problems import Invalid
 
@@ -22,7 +28,10 @@ UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 BIDI_CONTROLS = "\u202a-\u202e\u2066-\u2069"
 DROPPED = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{BIDI_CONTROLS}]")
 BLANKS = re.compile(r"[^\S\n\r]+")
+BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # Unicode calls them letters and symbols
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+FIRST_DAY = date(1900, 1, 1)
+LAST_DAY = date(2999, 12, 31)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -50,9 +59,13 @@ def drop_controls(value: str) -> str:
 def clean_line(value: str) -> str:
     """Clean a name, title or label as the contract says; fail if nothing visible is left."""
     text = BLANKS.sub(" ", drop_controls(value))
-    if all(unicodedata.category(character)[0] in "CZ" for character in text):
+    if all(map(is_invisible, text)):
         raise ValueError("is empty")
     return text
+
+
+def is_invisible(character: str) -> bool:
+    return character in BLANK_LETTERS or unicodedata.category(character)[0] in "CZ"
 
 
 def null_if_empty(value: object) -> object:
@@ -60,9 +73,13 @@ def null_if_empty(value: object) -> object:
 
 
 def parse_day(value: object) -> object:
+    """Read a date that leaves room for the days that are reckoned from it, on either side."""
     if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
         raise ValueError("is not a date such as 2031-05-04")
-    return date.fromisoformat(value)
+    day = date.fromisoformat(value)
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(f"is not from {FIRST_DAY} to {LAST_DAY}")
+    return day
 
 
 Line = Annotated[str, AfterValidator(clean_line)]
@@ -74,25 +91,44 @@ Day = Annotated[date, BeforeValidator(parse_day)]
 def read_body(model: type[Model], limit: int = BODY_LIMIT) -> Model:
     """Read the request's JSON body as `model`; `limit` is in bytes.
 
-    Raises 415 for anything but UTF-8 JSON without a content encoding, 413 over the limit, 400
-    for what is not JSON (duplicate names, NaN and a byte order mark included), 422 for JSON
-    that is not what the route takes.
+    Raises 415 for anything but UTF-8 JSON without a content encoding, 413 over the limit, 408 for
+    a body that breaks off, 400 for what is not JSON (duplicate names, NaN and a byte order mark
+    included), 422 for JSON that is not what the route takes.
     """
     encoding = request.content_encoding or "identity"
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if not request.is_json or encoding != "identity" or charset not in {"utf-8", "utf8"}:
         raise UnsupportedMediaType("send the body as Content-Type: application/json, in UTF-8")
-    request.max_content_length = limit
-    return validate(model, parse_json(request.get_data(cache=False)))
+    return validate(model, parse_json(whole_body(limit)))
+
+
+def whole_body(limit: int) -> bytes:
+    """Return the body if it came as announced: a part of it might read like another one."""
+    request.max_content_length = limit + 1  # a chunked body is cut off there, not refused
+    try:
+        body = request.get_data(cache=False)
+    except HTTPException:
+        raise
+    except Exception as error:  # each server has its own name for a body that is badly chunked
+        raise BadRequest("the body is not sent as HTTP wants it") from error
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    if len(body) < (request.content_length or 0):
+        raise RequestTimeout("the body did not arrive whole")
+    return body
 
 
 def read_query(model: type[Model]) -> Model:
     """Read the query string as `model`; a parameter that is given twice is refused with 422."""
+    try:
+        given = request.args
+    except UnicodeDecodeError as error:
+        raise Invalid("the query string is not UTF-8") from error
     names = [field.alias or name for name, field in model.model_fields.items()]
     for name in names:
-        if len(request.args.getlist(name)) > 1:
+        if len(given.getlist(name)) > 1:
             raise Invalid(f"{name}: given more than once")
-    values = {name: request.args[name] for name in names if name in request.args}
+    values = {name: given[name] for name in names if name in given}
     return validate(model, checked(values))
 
 

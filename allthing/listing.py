@@ -10,6 +10,7 @@ from sqlalchemy.orm import selectinload
 from allthing.counting import option_json
 from allthing.database import db
 from allthing.models import PollCategory, PollInstance, PollResultSnapshot, PollTemplate
+from allthing.snapshots import is_result
 
 Tree = list[dict[str, Any]]
 
@@ -46,7 +47,7 @@ def templates_with_results(template_ids: set[str]) -> set[str]:
         db.session.scalars(
             select(PollInstance.template_id)
             .join(PollResultSnapshot, PollResultSnapshot.instance_id == PollInstance.id)
-            .where(PollInstance.template_id.in_(template_ids), PollInstance.status == "CLOSED")
+            .where(PollInstance.template_id.in_(template_ids), is_result())
             .distinct()
         )
     )

@@ -104,6 +104,7 @@ def answer_unexpected(error: Exception) -> Response:
 
 
 def init_app(app: Flask) -> None:
+    app.url_map.merge_slashes = False  # a path is exact: 404, no HTML that leads elsewhere
     app.register_error_handler(Problem, answer_problem)
     app.register_error_handler(HTTPException, answer_http_exception)
     app.register_error_handler(Exception, answer_unexpected)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from allthing.counting import count_ballots
 from allthing.database import db, find
 from allthing.models import PollInstance, PollResultSnapshot
+from allthing.snapshots import is_result
 
 
 def results_of(instance_id: str) -> tuple[dict[str, Any], bool]:
@@ -14,7 +15,9 @@ def results_of(instance_id: str) -> tuple[dict[str, Any], bool]:
     instance = find(PollInstance, instance_id)
     if instance.status == "CLOSED":
         frozen = db.session.scalar(
-            select(PollResultSnapshot.results).where(PollResultSnapshot.instance_id == instance.id)
+            select(PollResultSnapshot.results).where(
+                PollResultSnapshot.instance_id == instance.id, is_result()
+            )
         )
         if frozen is not None:
             return frozen, True

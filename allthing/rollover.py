@@ -13,18 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from allthing import cache
-from allthing.config import settings
-from allthing.counting import count_ballots
-from allthing.database import db, lock_until_commit
-from allthing.models import (
-    PollInstance,
-    PollInstanceOption,
-    PollPlan,
-    PollResultSnapshot,
-    PollTemplate,
-    RolloverRun,
-)
+from allthing.clock import now
+from allthing.database import db, find, lock_until_commit
+from allthing.models import PollInstance, PollInstanceOption, PollPlan, PollTemplate, RolloverRun
 from allthing.problems import Conflict
+from allthing.snapshots import keep_results
 
 MINIMUM_OPTIONS = 2
 
@@ -35,6 +28,14 @@ log = logging.getLogger(__name__)
 class Closing:
     closed: int
     snapshots: int
+
+
+@dataclass(frozen=True)
+class Replacement:
+    old: PollInstance
+    new: PollInstance
+    has_snapshot: bool
+    used_plan: bool
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ def close_ended(last_day: date) -> Closing:
         select(PollInstance)
         .where(PollInstance.status == "OPEN", PollInstance.close_date <= last_day)
         .order_by(PollInstance.id)  # two closers take their locks in one order
+        .options(selectinload(PollInstance.options))
         .with_for_update()
     ).all()
     return Closing(len(ended), freeze(ended))
@@ -158,24 +160,33 @@ def freeze(instances: Sequence[PollInstance]) -> int:
     The lock waits for votes under way and holds off later ones, so that the snapshot has every
     acknowledged vote.
     """
-    snapshots = 0
     for instance in instances:
         instance.status = "CLOSED"
-        result = count_ballots(instance)
-        if result["totalBallots"] >= settings().min_votes:
-            db.session.add(snapshot(instance, result))
-            snapshots += 1
         cache.forget_on_commit(cache.results(instance.id))
     cache.forget_on_commit(cache.POLLS)
-    db.session.flush()
-    return snapshots
+    return keep_results(instances, "CLOSED").added
 
 
-def snapshot(instance: PollInstance, result: dict[str, object]) -> PollResultSnapshot:
-    return PollResultSnapshot(
-        instance_id=instance.id,
-        results=result,
-        total_votes=result["totalVotes"],
-        total_ballots=result["totalBallots"],
-        winner_option_id=result["winnerOptionId"],
+def replace_instance(instance_id: str) -> Replacement:
+    """Close an open poll for good, and open another in its place, as its template is now.
+
+    The old one keeps its votes and its result. Raises 404, and 409 if it is closed or if its
+    template has nothing to open on that date.
+    """
+    lock_until_commit("rollover")  # comes before any row, as in a rollover
+    old = find(PollInstance, instance_id, lock="change")
+    if old.status != "OPEN":
+        raise Conflict("this poll is closed already")
+    plan = db.session.scalar(
+        select(PollPlan).where(
+            PollPlan.template_id == old.template_id, PollPlan.poll_date == old.poll_date
+        )
     )
+    new = new_instance(find(PollTemplate, old.template_id), plan, old.poll_date)
+    if new is None:
+        raise Conflict("the template has nothing to open on that date: see its plan and options")
+    old.replaced_at = now()
+    snapshots = freeze([old])
+    db.session.add(new)
+    db.session.flush()
+    return Replacement(old, new, snapshots == 1, plan is not None)

@@ -3,10 +3,12 @@
 A new route that changes something, or reads a query string, needs its entry in `EXAMPLES`.
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID, uuid4
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -20,6 +22,7 @@ from tests.conftest import ADMIN_KEY
 
 ORIGIN = "http://localhost:3000"
 HEADERS = {"Origin": ORIGIN, "x-admin-key": ADMIN_KEY}
+PLANNED_DAY = "2031-05-06"
 UNWALKED = frozenset({"HEAD", "OPTIONS"})
 
 
@@ -49,7 +52,7 @@ SURVEY_LENGTHS = {
     "religion": 100,
     "educationLevel": 100,
 }
-CATEGORY = {"key": "soups", "name": "Soups", "sortOrder": 1, "parentCategoryId": "<category_id>"}
+CATEGORY = {"key": "<new>", "name": "Soups", "sortOrder": 1, "parentCategoryId": "<category_id>"}
 OPTIONS = [{"label": "Leek", "sortOrder": 0}, {"label": "Pea", "sortOrder": 1}]
 TEMPLATE = {
     "categoryId": "<category_id>",
@@ -63,6 +66,12 @@ TEMPLATE = {
     "isActive": True,
     "featured": True,
 }
+PLAN = {"pollDate": "2031-05-04", "isEnabled": True, "questionOverride": "And today?"}
+PRESET = {
+    "name": "<new>",
+    "description": "For what is clear.",
+    "options": [{"optionId": "yes", "label": "Yes", "sortOrder": 0}],
+}
 
 EXAMPLES = {
     "polls.list_day": Example(query={"pollDate": "2031-05-04"}),
@@ -72,6 +81,7 @@ EXAMPLES = {
         required=("rankedChoices",),
         lengths={"idempotencyKey": 128} | SURVEY_LENGTHS,
     ),
+    "polls.show_history": Example(query={"limit": "10"}),
     "admin.audit_logs.list_audit_logs": Example(
         query={
             "adminKeyHash": "0" * 64,
@@ -82,17 +92,24 @@ EXAMPLES = {
             "from": "2031-05-04",
             "to": "2031-05-04T12:00:00+02:00",
             "limit": "10",
-            "cursor": "MjAzMS0wNS0wNFQxMjowMDowMCswMDowMHw" + "MDAw" * 12,
+            "cursor": urlsafe_b64encode(f"2031-05-04T12:00+00:00|{UUID(int=0)}".encode()).decode(),
         }
     ),
     "admin.categories.create_category": Example(
         body=CATEGORY, required=("key", "name"), lengths={"key": 64, "name": 128}
     ),
     "admin.categories.update_category": Example(
-        body=CATEGORY | {"parentCategoryId": None}, lengths={"key": 64, "name": 128}
+        body=CATEGORY | {"key": "<other>", "parentCategoryId": None},
+        lengths={"key": 64, "name": 128},
     ),
     "admin.instances.list_instances": Example(query={"pollDate": "2031-05-04"}),
+    "admin.imports.import_data": Example(
+        # What is wrong in an entry is told in the answer, and no fault of the whole body.
+        body={"categories": [], "templates": [], "dryRun": False}
+    ),
+    "admin.instances.move": Example(body={"categoryId": "<category_id>"}, required=("categoryId",)),
     "admin.instances.close": Example(),
+    "admin.instances.replace": Example(),
     "admin.operations.roll_over": Example(query={"pollDate": today()}),
     "admin.operations.close_polls": Example(query={"pollDate": today()}),
     "admin.templates.list_templates": Example(
@@ -104,14 +121,40 @@ EXAMPLES = {
         lengths={"title": 256, "question": 1000, "label": 256},
     ),
     "admin.templates.update_template": Example(
-        body=TEMPLATE | {"key": "best-stew"},
+        body=TEMPLATE | {"key": "<new>"},
         lengths={"key": 64, "title": 256, "question": 1000},
     ),
+    "admin.templates.delete_template": Example(query={"force": "true"}),
     "admin.templates.set_active": Example(body={"isActive": False}, required=("isActive",)),
     "admin.templates.set_featured": Example(body={"featured": True}, required=("featured",)),
     "admin.templates.replace_options": Example(
         body={"options": OPTIONS}, required=("options",), lengths={"label": 256}
     ),
+    "admin.plans.show_plan": Example(query={"pollDate": "2031-05-04"}),
+    "admin.plans.list_plans": Example(query={"from": "2031-05-04", "to": "2031-05-05"}),
+    "admin.plans.upsert_plan": Example(
+        body=PLAN, required=("pollDate",), lengths={"questionOverride": 1000}
+    ),
+    "admin.plans.replace_options": Example(
+        body={"pollDate": "2031-05-04", "options": OPTIONS},
+        required=("pollDate", "options"),
+        lengths={"label": 256},
+    ),
+    "admin.plans.delete_plan": Example(query={"pollDate": PLANNED_DAY}),
+    "admin.presets.create_preset": Example(
+        body=PRESET,
+        required=("name", "options"),
+        lengths={"name": 128, "description": 500, "optionId": 64, "label": 200},
+    ),
+    "admin.presets.update_preset": Example(
+        body=PRESET | {"name": "<other>"},
+        lengths={"name": 128, "description": 500, "optionId": 64, "label": 200},
+    ),
+    "admin.presets.delete_preset": Example(),
+    "admin.snapshots.create_missing": Example(),
+    "admin.snapshots.regenerate": Example(),
+    "admin.snapshots.create_for_active": Example(),
+    "admin.snapshots.take_snapshot": Example(),
 }
 
 
@@ -166,15 +209,25 @@ def fill(value: Any, ids: Mapping[str, str]) -> Any:
 
 
 def store(polls: Polls, **fields: Any) -> dict[str, str]:
-    """Store something of everything; return an id for each argument that a path may have."""
+    """Store something of everything; return an id for each argument that a path may have.
+
+    `new` and `other` may become the names of something else.
+    """
     poll = polls.open(**fields)
     template = polls.admin.done("GET", f"/templates/{poll['templateId']}")["template"]
+    options = [{"optionId": "aye", "label": "Aye"}]
+    preset = polls.admin.done("POST", "/presets", {"name": poll["pollId"], "options": options})
+    polls.admin.done("PUT", f"/templates/{template['id']}/plan", {"pollDate": PLANNED_DAY})
+    polls.admin.done("POST", f"/instances/{poll['pollId']}/snapshot")
     return {
         "category_id": template["categoryId"],
         "template_id": template["id"],
         "poll_id": poll["pollId"],
         "instance_id": poll["pollId"],
         "option_id": poll["options"][0]["optionId"],
+        "preset_id": preset["id"],
+        "new": str(uuid4()),
+        "other": str(uuid4()),
     }
 
 

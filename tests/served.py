@@ -13,6 +13,7 @@ import requests
 from tests.daemon import Command, Daemon, Server
 
 ROOT = Path(__file__).parents[1]
+WORKERS = 2
 
 Json = dict[str, Any]
 
@@ -22,6 +23,7 @@ class ServedApp(Server):
 
     def __init__(self, app: str, settings: dict[str, object]) -> None:
         """Start `app`, named as `module:object`, with `settings` as its environment."""
+        settings = {"web_concurrency": WORKERS} | settings
         environment = {name.upper(): str(value) for name, value in settings.items()}
         self._gunicorn = Daemon(
             "allthing-gunicorn",
@@ -58,18 +60,37 @@ class ServedApp(Server):
         lines = (self._gunicorn.folder / "log").read_text().splitlines()
         return [json.loads(line) for line in lines]
 
-    def logged(self, message: str) -> list[Json]:
-        """Return the lines with exactly this message."""
-        return [line for line in self.log() if line["message"] == message]
+    def logged(self, message: str, start: int = 0) -> list[Json]:
+        """Return the lines with exactly this message, from line number `start` on."""
+        return [line for line in self.log()[start:] if line["message"] == message]
 
-    def wake_workers(self, count: int) -> None:
-        """Send requests until each worker has answered one: a new one may still be starting."""
-        while len({line["process"] for line in self.logged("request")}) < count:
-            requests.get(f"{self.url}/healthz", headers={"Connection": "close"}, timeout=5)
+    def workers(self, path: str = "/healthz") -> set[int]:
+        """Ask for `path` until both workers have answered; return their process ids."""
+        seen = len(self.log())
+        while len(workers := {line["process"] for line in self.logged("request", seen)}) < WORKERS:
+            self.get(path)
+        return workers
+
+    def request(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        """Send one request on a connection of its own."""
+        with self.connection() as connection:
+            return connection.request(method, f"{self.url}{path}", **{"timeout": 30} | arguments)
+
+    def get(self, path: str, **arguments: Any) -> requests.Response:
+        return self.request("GET", path, **arguments)
+
+    def post(self, path: str, **arguments: Any) -> requests.Response:
+        return self.request("POST", path, **arguments)
+
+    def connection(self) -> requests.Session:
+        """Return a client that keeps its connection, and obeys no proxy of the developer's."""
+        session = requests.Session()
+        session.trust_env = False
+        return session
 
     def _answers(self) -> bool:
         try:
-            return requests.get(f"{self.url}/healthz", timeout=5).ok
+            return self.get("/healthz").ok
         except requests.RequestException:
             return False
 

@@ -11,10 +11,12 @@ from allthing.admin import (
     analytics,
     audit_logs,
     categories,
+    imports,
     instances,
     operations,
     plans,
     presets,
+    snapshots,
     templates,
 )
 from allthing.admin.audit import (
@@ -39,10 +41,12 @@ for section in (
     analytics,
     audit_logs,
     categories,
+    imports,
     instances,
     operations,
     plans,
     presets,
+    snapshots,
     templates,
 ):
     bp.register_blueprint(section.bp)

@@ -6,6 +6,7 @@ A section's view only says `@audited(...)` and what it changed; the gate's hook 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from flask import Flask, g, request
 
@@ -107,10 +108,13 @@ def log_admin_action(
 
 
 def described_request() -> Description:
-    """Return what the view described, with the entity of the path where it got no further."""
+    """Return what the view described, with the entity of the path where it got no further.
+
+    What comes out of the path is kept percent-encoded: it may hold what can't be stored.
+    """
     description: Description = g.get("audit") or Description()
     path_ids = list((request.view_args or {}).values())
     if description.entity_id is None and path_ids:
-        description.entity_id = str(path_ids[0])
-    description.details |= {"method": request.method, "path": request.path[:256]}
+        description.entity_id = quote(str(path_ids[0]))
+    description.details |= {"method": request.method, "path": quote(request.path)[:256]}
     return description

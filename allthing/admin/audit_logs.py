@@ -3,7 +3,7 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from flask import Blueprint
@@ -32,11 +32,11 @@ def parse_instant(value: object) -> object:
         if len(value) == len("2031-05-04"):
             return clock.start_of(date.fromisoformat(value))
         instant = datetime.fromisoformat(value)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError("is neither a date nor an instant such as 2031-05-04T12:00Z") from error
-    if instant.tzinfo is None:
-        raise ValueError("needs an offset, as in 2031-05-04T12:00Z")
-    return instant
+    raise ValueError("needs an offset, as in 2031-05-04T12:00Z")
 
 
 def parse_cursor(cursor: str) -> tuple[datetime, str]:
@@ -44,8 +44,8 @@ def parse_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         position = POSITION.fullmatch(urlsafe_b64decode(cursor).decode())
         if position is not None:
-            return datetime.fromisoformat(position[1]), position[2]
-    except ValueError:
+            return datetime.fromisoformat(position[1]).astimezone(UTC), position[2]
+    except (ValueError, OverflowError):
         pass
     raise ValueError("is not a cursor of this list")
 

@@ -50,6 +50,11 @@ def require_admin() -> None:
     g.admin = AdminContext(matches[0], presented, g.admin.address, g.admin.user_agent)
 
 
+def acting_admin() -> str:
+    """Return the name of the key that this request was let in with."""
+    return str(g.admin.key_name)
+
+
 def hash_of_key() -> str | None:
     """Return the SHA-256 hex of the presented key, over the bytes as they came; None without."""
     values = (request.headers.get(name) for name in KEY_HEADERS)

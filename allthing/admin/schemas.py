@@ -1,5 +1,6 @@
 """What the guarded door takes in and gives out."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -34,6 +35,7 @@ PollType = Literal["SINGLE", "RANKED"]
 Audience = Literal["PUBLIC", "USER_ONLY"]
 MaxRank = Annotated[int, Field(ge=1, le=MAX_OPTIONS)] | None
 DurationDays = Annotated[int, Field(ge=1, le=365)]
+SortOrder = Annotated[Int32, Field(ge=0)]
 PresetName = Annotated[Line, Field(min_length=1, max_length=128)]
 Description = Annotated[
     Annotated[Line, Field(max_length=500)] | None, BeforeValidator(null_if_empty)
@@ -43,7 +45,7 @@ Description = Annotated[
 class CategoryIn(Input):
     key: Key
     name: Name
-    sort_order: Int32 = 0
+    sort_order: SortOrder = 0
     parent_id: ParentId = Field(None, alias="parentCategoryId")
 
 
@@ -52,16 +54,16 @@ class CategoryChangesIn(Input):
 
     key: Key | MISSING = MISSING
     name: Name | MISSING = MISSING
-    sort_order: Int32 | MISSING = MISSING
+    sort_order: SortOrder | MISSING = MISSING
     parent_id: ParentId | MISSING = Field(MISSING, alias="parentCategoryId")
 
 
 class OptionIn(Input):
     label: Label
-    sort_order: Int32 = 0
+    sort_order: SortOrder = 0
 
 
-def labels_in_order(options: list[OptionIn]) -> list[str]:
+def labels_in_order(options: Sequence[OptionIn]) -> list[str]:
     """Return the labels by sort order; equal ones keep their place, numbering is ours."""
     return [option.label for option in sorted(options, key=lambda option: option.sort_order)]
 
@@ -150,7 +152,7 @@ class PlanOptionsIn(OptionsIn):
 class PresetOptionIn(Input):
     option_id: Annotated[Line, Field(min_length=1, max_length=64)]
     label: Annotated[Line, Field(min_length=1, max_length=200)]
-    sort_order: Annotated[Int32, Field(ge=0)] = 0
+    sort_order: SortOrder = 0
 
 
 def in_order(options: list[PresetOptionIn]) -> list[PresetOptionIn]:
@@ -228,6 +230,7 @@ class InstanceOut(Out):
     max_rank: int | None
     audience: str
     status: str
+    replaced_at: datetime | None
     options: list[OptionOut]
 
 

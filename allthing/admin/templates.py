@@ -1,6 +1,7 @@
 """Templates: the polls that recur, and their options."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint
@@ -8,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from allthing import catalog
+from allthing import catalog, removal
 from allthing.admin.audit import audited, describe
 from allthing.admin.schemas import (
     ActiveIn,
@@ -22,10 +23,14 @@ from allthing.admin.schemas import (
     to_json,
 )
 from allthing.database import db, find
-from allthing.inputs import read_body, read_query
+from allthing.inputs import Query, read_body, read_query
 from allthing.models import PollTemplate
 
 bp = Blueprint("templates", __name__, url_prefix="/templates")
+
+
+class DeletionQuery(Query):
+    force: bool = False
 
 
 @bp.get("")
@@ -58,6 +63,20 @@ def show_template(template_id: str) -> ResponseReturnValue:
 @audited("template_updated", "template")
 def update_template(template_id: str) -> ResponseReturnValue:
     return change(template_id, read_body(TemplateChangesIn).model_dump())
+
+
+@bp.delete("/<template_id>")
+@audited("template_deleted", "template")
+def delete_template(template_id: str) -> ResponseReturnValue:
+    force = read_query(DeletionQuery).force
+    before = to_json(TemplateOut, find(PollTemplate, template_id))
+    deleted = asdict(removal.remove_template(template_id, force=force))
+    describe(template_id, before=before, details={"force": force, "cascadeDeleted": deleted})
+    return {
+        "ok": True,
+        "deletedTemplate": {name: before[name] for name in ("id", "title", "key")},
+        "cascadeDeleted": deleted,
+    }
 
 
 @bp.patch("/<template_id>/active")

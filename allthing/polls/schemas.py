@@ -5,15 +5,15 @@ from typing import Annotated
 from pydantic import Field
 
 from allthing.database import ID_LENGTH
-from allthing.inputs import Day, Input, Query
+from allthing.inputs import Day, Input, Prose, Query
 
 MAX_CHOICES = 100
 MAX_HISTORY = 50
 
 OptionId = Annotated[str, Field(max_length=ID_LENGTH)]
-UpTo20 = Annotated[str, Field(max_length=20)]
-UpTo50 = Annotated[str, Field(max_length=50)]
-UpTo100 = Annotated[str, Field(max_length=100)]
+UpTo20 = Annotated[Prose, Field(max_length=20)]
+UpTo50 = Annotated[Prose, Field(max_length=50)]
+UpTo100 = Annotated[Prose, Field(max_length=100)]
 
 
 class SurveyIn(Input):
@@ -23,7 +23,7 @@ class SurveyIn(Input):
     gender: UpTo50 | None = None
     race: UpTo100 | None = None
     ethnicity: UpTo100 | None = None
-    state: Annotated[str, Field(max_length=2)] | None = None
+    state: Annotated[Prose, Field(max_length=2)] | None = None
     urban_rural_suburban: UpTo20 | None = None
     political_party: UpTo50 | None = None
     political_ideology: UpTo50 | None = None

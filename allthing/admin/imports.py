@@ -1,0 +1,135 @@
+"""Imports: a whole catalog in one body."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from pydantic import MISSING, AfterValidator, BeforeValidator, Field
+
+from allthing.admin.audit import audited, describe
+from allthing.admin.schemas import (
+    MAX_OPTIONS,
+    Audience,
+    MaxRank,
+    OptionIn,
+    PollType,
+    labels_in_order,
+)
+from allthing.importing import Entry, Outcome, import_catalog
+from allthing.inputs import Input, Int32, Line, null_if_empty, read_body, validate
+from allthing.problems import Invalid
+
+SHOWN_LENGTH = 200
+
+bp = Blueprint("imports", __name__)
+
+
+def clean_key(value: str) -> str:
+    """Write a key as keys are: lower case, blanks as dashes, else only letters and digits."""
+    key = re.sub(r"[^a-z0-9-]", "", re.sub(r"\s+", "-", value.strip().lower()))
+    if not key:
+        raise ValueError("has none of the characters a-z, 0-9 and -")
+    return key
+
+
+def audience_of(value: object) -> object:
+    return "PUBLIC" if value == "EVERYONE" else value  # as the import page's own help text has it
+
+
+ImportedKey = Annotated[str, AfterValidator(clean_key), Field(max_length=64)]
+Place = Annotated[Int32, Field(ge=0)]
+Title = Annotated[Line, Field(max_length=200)]
+Question = Annotated[Annotated[Line, Field(max_length=500)] | None, BeforeValidator(null_if_empty)]
+
+
+class ImportedCategoryIn(Input):
+    """A category. Without `sortOrder` a known one keeps its place, a new one comes first."""
+
+    key: ImportedKey
+    name: Annotated[Line, Field(max_length=100)]
+    sort_order: Place | MISSING = MISSING
+
+
+class ImportedOptionIn(OptionIn):
+    label: Title
+    sort_order: Place = 0
+
+
+class ImportedTemplateIn(Input):
+    category_key: ImportedKey
+    key: ImportedKey
+    title: Title
+    question: Question = None
+    poll_type: PollType
+    max_rank: MaxRank = None
+    audience: Annotated[Audience, BeforeValidator(audience_of)] = "PUBLIC"
+    duration_days: Annotated[int, Field(ge=1, le=30)] = 1
+    is_active: bool = True
+    featured: bool = False
+    options: Annotated[list[ImportedOptionIn], Field(min_length=2, max_length=MAX_OPTIONS)]
+
+
+class ImportIn(Input):
+    """The lists are read entry by entry, so that a fault in one is no fault of the others."""
+
+    categories: list[Any] = Field(default_factory=list)
+    templates: list[Any] = Field(default_factory=list)
+    dry_run: bool = False
+
+
+@bp.post("/import")
+@audited("import_data")
+def import_data() -> ResponseReturnValue:
+    body = read_body(ImportIn)
+    entries = [read_category(given) for given in body.categories]
+    entries += [read_template(given) for given in body.templates]
+    outcomes = import_catalog(entries, dry_run=body.dry_run)
+    done = {
+        "categoriesCreated": keys(outcomes, "category", "created"),
+        "categoriesUpdated": keys(outcomes, "category", "updated"),
+        "templatesCreated": keys(outcomes, "template", "created"),
+    }
+    answer = {name: len(found) for name, found in done.items()} | {"dryRun": body.dry_run}
+    faults = [f"{o.entry.type} {o.entry.key}: {o.error}" for o in outcomes if o.is_fault]
+    describe(after=None if body.dry_run else done, details=answer | {"errorCount": len(faults)})
+    return answer | {"errors": faults, "details": [outcome_json(outcome) for outcome in outcomes]}
+
+
+def read_category(given: object) -> Entry:
+    try:
+        category = validate(ImportedCategoryIn, given)
+    except Invalid as fault:
+        return Entry("category", text(given, "key"), text(given, "name"), fault=fault.detail)
+    return Entry("category", category.key, category.name, category.model_dump(exclude={"key"}))
+
+
+def read_template(given: object) -> Entry:
+    try:
+        template = validate(ImportedTemplateIn, given)
+    except Invalid as fault:
+        return Entry("template", text(given, "key"), text(given, "title"), fault=fault.detail)
+    fields = template.model_dump(exclude={"key", "options"})
+    fields["options"] = labels_in_order(template.options)
+    return Entry("template", template.key, template.title, fields)
+
+
+def text(given: object, name: str) -> str:
+    """Return a text of an entry that could not be read, to show which one it is."""
+    value = given.get(name) if isinstance(given, dict) else None
+    return value[:SHOWN_LENGTH] if isinstance(value, str) else ""
+
+
+def keys(outcomes: Sequence[Outcome], entry_type: str, action: str) -> list[str]:
+    return [o.entry.key for o in outcomes if (o.entry.type, o.action) == (entry_type, action)]
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "type": outcome.entry.type,
+        "action": outcome.action,
+        "key": outcome.entry.key,
+        "name": outcome.entry.name,
+        "error": outcome.error,
+    }

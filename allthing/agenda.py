@@ -1,0 +1,168 @@
+"""The agenda: what the rollover of a day opens, closes and leaves out, and why.
+
+The rollover does what this says, and a preview shows what this says, so the two can't differ.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from allthing.database import db
+from allthing.models import PollInstance, PollPlan, PollTemplate
+
+MINIMUM_OPTIONS = 2
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A poll to be opened: the template's words, as the day's plan changes them."""
+
+    template: PollTemplate
+    plan: PollPlan | None
+    day: date
+
+    @property
+    def close_date(self) -> date:
+        return self.day + timedelta(days=self.template.duration_days - 1)
+
+    @property
+    def question(self) -> str | None:
+        return (self.plan.question_override if self.plan else None) or self.template.question
+
+    @property
+    def labels(self) -> list[str]:
+        planned = self.plan.options if self.plan else []
+        return [option.label for option in planned or self.template.options]
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A template that gets no poll on a day."""
+
+    template: PollTemplate
+    reason: str
+
+
+@dataclass
+class Period:
+    """When a poll of a template runs; `instance_id` is None for one that is only foreseen."""
+
+    template_id: str
+    title: str
+    begins: date
+    ends: date
+    is_open: bool = True
+    instance_id: str | None = None
+
+    def bars(self, opening: Opening) -> bool:
+        """Return whether the opening would be a second poll of its date, or overlap this one."""
+        if self.begins == opening.day:
+            return True
+        return self.is_open and self.begins <= opening.close_date and self.ends >= opening.day
+
+
+@dataclass
+class AgendaDay:
+    day: date
+    closes: list[Period] = field(default_factory=list)
+    opens: list[Opening] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+
+
+class Agenda:
+    """Templates, plans and polls as they stand, to be asked for days from `first` to `last`."""
+
+    def __init__(self, first: date, last: date) -> None:
+        self._templates = active_templates()
+        self._plans = {(plan.template_id, plan.poll_date): plan for plan in plans(first, last)}
+        self._periods: dict[str, list[Period]] = defaultdict(list)
+        for period in periods(first, last):
+            self._periods[period.template_id].append(period)
+
+    def on(self, day: date, today: date) -> AgendaDay:
+        """Return what the rollover of `day` does if it runs on the poll day `today`."""
+        result = AgendaDay(day, closes=self._ended_before(min(day, today)))
+        for template in self._templates:
+            opening = Opening(template, self._plans.get((template.id, day)), day)
+            reason = self._objection(opening, today)
+            if reason is None:
+                result.opens.append(opening)
+            else:
+                result.skips.append(Skip(template, reason))
+        return result
+
+    def _ended_before(self, day: date) -> list[Period]:
+        every = (period for periods in self._periods.values() for period in periods)
+        return [period for period in every if period.is_open and period.ends < day]
+
+    def _objection(self, opening: Opening, today: date) -> str | None:
+        if opening.plan and not opening.plan.is_enabled:
+            return "its plan skips this date"
+        if len(opening.labels) < MINIMUM_OPTIONS:
+            return f"it has fewer than {MINIMUM_OPTIONS} options"
+        if opening.close_date < today:
+            return "it would be over already"
+        for period in self._periods[opening.template.id]:
+            if period.bars(opening):
+                return f"its poll of {period.begins} to {period.ends} stands in the way"
+        return None
+
+    def apply(self, done: AgendaDay) -> None:
+        """Go on as if the rollover of that day had run."""
+        for period in done.closes:
+            period.is_open = False
+        for opening in done.opens:
+            template = opening.template
+            self._periods[template.id].append(
+                Period(template.id, template.title, opening.day, opening.close_date)
+            )
+
+
+def preview(first: date, last: date, today: date) -> list[AgendaDay]:
+    """Return the agenda of each day from `first` to `last`, if the rollover runs every day."""
+    agenda = Agenda(today, last)
+    days = []
+    for number in range((last - today).days + 1):
+        day = today + timedelta(days=number)
+        foreseen = agenda.on(day, day)
+        agenda.apply(foreseen)
+        if day >= first:
+            days.append(foreseen)
+    return days
+
+
+def active_templates() -> Sequence[PollTemplate]:
+    return db.session.scalars(
+        select(PollTemplate)
+        .where(PollTemplate.is_active)
+        .order_by(PollTemplate.key)
+        .options(selectinload(PollTemplate.options))
+    ).all()
+
+
+def plans(first: date, last: date) -> Sequence[PollPlan]:
+    return db.session.scalars(
+        select(PollPlan)
+        .where(PollPlan.poll_date.between(first, last))
+        .options(selectinload(PollPlan.options))
+    ).all()
+
+
+def periods(first: date, last: date) -> list[Period]:
+    """Return the polls that may bar another one: open ones, and all of the days in question."""
+    instances = db.session.execute(
+        select(PollInstance)
+        .where(
+            PollInstance.replaced_at.is_(None),
+            (PollInstance.status == "OPEN") | PollInstance.poll_date.between(first, last),
+        )
+        .order_by(PollInstance.poll_date, PollInstance.id)
+    ).scalars()
+    return [
+        Period(i.template_id, i.title, i.poll_date, i.close_date, i.status == "OPEN", i.id)
+        for i in instances
+    ]

@@ -1,0 +1,85 @@
+"""Typed views: a view's annotations say what it takes and gives.
+
+The same annotations read and check the input, write the answer, and make the API document, so
+none of the three can drift from the others.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, get_type_hints
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from allthing.inputs import BODY_LIMIT, Input, Query, read_body, read_query
+
+View = Callable[..., Any]
+
+
+class Out(BaseModel):
+    """Base of all output: read from attributes of what is stored, written in camelCase."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        from_attributes=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What a view takes, gives and may refuse with, beside what every view may."""
+
+    body: type[Input] | None
+    query: type[Query] | None
+    answer: type[BaseModel]
+    refusals: frozenset[HTTPStatus]
+    body_limit: int
+
+
+def endpoint(
+    *refusals: HTTPStatus, answer: type[BaseModel] | None = None, body_limit: int = BODY_LIMIT
+) -> Callable[[View], Callable[..., ResponseReturnValue]]:
+    """Make a view of a function that may take `body` and `query`, and returns its answer.
+
+    Args:
+        refusals: statuses that the view's rules refuse with, beyond 404 for an id in the path
+            and 422 for input.
+        answer: the shape of the answer, where the function returns it written already.
+        body_limit: the longest body, in bytes.
+    """
+
+    def decorate(view: View) -> Callable[..., ResponseReturnValue]:
+        hints = get_type_hints(view)
+        typed = Endpoint(
+            body=hints.get("body"),
+            query=hints.get("query"),
+            answer=answer or hints["return"],
+            refusals=frozenset(refusals),
+            body_limit=body_limit,
+        )
+
+        @functools.wraps(view)
+        def call(**arguments: Any) -> ResponseReturnValue:
+            if typed.query is not None:
+                arguments["query"] = read_query(typed.query)
+            if typed.body is not None:
+                arguments["body"] = read_body(typed.body, typed.body_limit)
+            given = view(**arguments)
+            return given.model_dump(mode="json") if isinstance(given, BaseModel) else given
+
+        call.__dict__["endpoint"] = typed
+        return call
+
+    return decorate
+
+
+def endpoint_of(app: Flask, name: str) -> Endpoint | None:
+    """Return what the view of a Flask endpoint takes and gives; None if it is not typed."""
+    typed: Endpoint | None = getattr(app.view_functions.get(name), "endpoint", None)
+    return typed
