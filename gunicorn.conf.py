@@ -23,7 +23,7 @@ from allthing.logs import logging_config
 SENDING_SECONDS = 10  # a client may take this long to send a request,
 CROWDED_SENDING_SECONDS = 2  # or this long while others wait for a thread,
 LINGERING_SECONDS = 0.5  # or this long to read its last answer and hang up,
-READING_SECONDS = 10  # or this long to make room for more of an answer
+READING_SECONDS = 4  # or a few times this long to make room for more of an answer
 REFUSALS = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -45,10 +45,14 @@ class Worker(ThreadWorker):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.senders = {}  # connection: since when it may send, its request once that has a head
+        self.senders = {}  # each connection that has a thread, and its request after the head
+
+    def enqueue_req(self, conn):
+        conn.since = time.monotonic()
+        super().enqueue_req(conn)
 
     def handle(self, conn):
-        self.senders[conn] = (time.monotonic(), None)
+        self.senders[conn] = None
         try:
             kept = super().handle(conn)
             if not kept:
@@ -58,11 +62,11 @@ class Worker(ThreadWorker):
         return kept
 
     def handle_request(self, req, conn):
-        self.senders[conn] = (self.senders[conn][0], req)
+        self.senders[conn] = req
         return super().handle_request(req, conn)
 
     def murder_pending(self):
-        """Stop listening to who sends too slowly, besides; the main loop asks once a second.
+        """Stop listening to who sends too slowly, too; the main loop asks at least once a second.
 
         The thread then reads an end of file: it drops half a head, and refuses half a body.
         """
@@ -71,8 +75,8 @@ class Worker(ThreadWorker):
         crowded = in_hand > self.cfg.threads or not self.alive
         patience = CROWDED_SENDING_SECONDS if crowded else SENDING_SECONDS
         latest = time.monotonic() - patience
-        for conn, (since, request) in list(self.senders.items()):
-            if since < latest and not has_arrived(request):
+        for conn, request in list(self.senders.items()):
+            if conn.since < latest and not has_arrived(request):
                 with suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RD)
 

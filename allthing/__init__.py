@@ -3,7 +3,18 @@
 from flask import Flask
 from flask_migrate import Migrate
 
-from allthing import admin, cli, client, cors, health, limits, logs, problems, redis_client
+from allthing import (
+    admin,
+    cli,
+    client,
+    cors,
+    health,
+    limits,
+    logs,
+    openapi,
+    problems,
+    redis_client,
+)
 from allthing.config import Settings, load_settings
 from allthing.database import db, engine_options
 from allthing.polls import views as polls
@@ -32,5 +43,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(health.bp)
     app.register_blueprint(polls.bp)
     admin.init_app(app)
+    openapi.init_app(app)
     cli.init_app(app)
     return app

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         [f"{scheme}://localhost:{port}" for port in (3000, 5173) for scheme in ("http", "https")],
         description="Origins whose pages may call the API and vote.",
     )
-    cookie_secure: bool = Field(True, description="Send the voter cookie over HTTPS only.")
+    cookie_secure: bool = Field(default=True, description="Send the voter cookie over HTTPS only.")
     cookie_domain: str = Field("", description="Domain of the voter cookie. Empty: this host.")
     trusted_proxies: int = Field(
         0, ge=0, le=10, description="How many proxies in front set X-Forwarded-For. 0: none."

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, String, event, func, select
+from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, String, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
@@ -158,3 +158,12 @@ def lock_until_commit(name: str) -> None:
     """Let only one transaction at a time, on any replica, do what `name` stands for."""
     if db.session.get_bind().dialect.name == "postgresql":
         db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def read_one_state() -> None:
+    """Let all reads of this transaction, which begins here, see one state and save nothing.
+
+    On SQLite any transaction sees one state.
+    """
+    if db.session.get_bind().dialect.name == "postgresql":
+        db.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))

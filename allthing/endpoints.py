@@ -5,10 +5,11 @@ none of the three can drift from the others.
 """
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, get_type_hints
+from typing import Any
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
@@ -55,7 +56,7 @@ def endpoint(
     """
 
     def decorate(view: View) -> Callable[..., ResponseReturnValue]:
-        hints = get_type_hints(view)
+        hints = inspect.get_annotations(view)
         typed = Endpoint(
             body=hints.get("body"),
             query=hints.get("query"),

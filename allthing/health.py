@@ -2,31 +2,62 @@
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from pydantic import MISSING
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from allthing.database import db
+from allthing.endpoints import Out, endpoint
 from allthing.limits import limiter
 from allthing.redis_client import redis_state
 
 bp = Blueprint("health", __name__)
 
 
+class GreetingAnswer(Out):
+    ok: bool = True
+    service: str = "allthing"
+
+
+class LiveAnswer(Out):
+    ok: bool = True
+    status: str = "healthy"
+
+
+class ComponentsOut(Out):
+    database: str
+    redis: str
+
+
+class ReadyAnswer(Out):
+    """`detail` says why not, where something is not ready."""
+
+    ok: bool
+    status: str
+    components: ComponentsOut
+    detail: str | MISSING = MISSING
+
+
 @bp.get("/")
-def greet() -> ResponseReturnValue:
-    return {"ok": True, "service": "allthing"}
+@endpoint()
+def greet() -> GreetingAnswer:
+    """Say what this is."""
+    return GreetingAnswer()
 
 
 @bp.get("/healthz")
 @limiter.exempt
-def live() -> ResponseReturnValue:
-    return {"ok": True, "status": "healthy"}
+@endpoint()
+def live() -> LiveAnswer:
+    """Say that the process lives; nothing else is asked."""
+    return LiveAnswer()
 
 
 @bp.get("/readyz")
 @limiter.exempt
+@endpoint(answer=ReadyAnswer)
 def ready() -> ResponseReturnValue:
-    """Answer 503 only without the database: Redis may be away, we serve all the same."""
+    """Say whether we can serve: 503 without the database; Redis may be away."""
     database, reason = database_state()
     redis = redis_state()
     is_ready = database == "healthy"

@@ -5,7 +5,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -72,17 +72,17 @@ def typed_routes(app: Flask) -> Iterator[tuple[Rule, str, Endpoint]]:
                 yield rule, method, typed
 
 
-Names = dict[tuple[type[BaseModel], JsonSchemaMode], Json]
+Names = Mapping[Any, Json]
 
 
 def component_schemas(endpoints: list[Endpoint]) -> tuple[Names, Json]:
     """Return a reference to the schema of each body and answer, and the schemas themselves."""
-    bodies = {(e.body, "validation") for e in endpoints if e.body is not None}
-    answers = {(e.answer, "serialization") for e in endpoints}
-    wanted = sorted(
-        [*bodies, *answers, (Problem, "serialization")], key=lambda pair: pair[0].__name__
-    )
-    names, document = models_json_schema(wanted, ref_template=REF)  # type: ignore[arg-type]
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "serialization"): None}
+    for typed in endpoints:
+        wanted[typed.answer, "serialization"] = None
+        if typed.body is not None:
+            wanted[typed.body, "validation"] = None
+    names, document = models_json_schema(list(wanted), ref_template=REF)
     return names, document["$defs"]
 
 

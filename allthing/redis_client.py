@@ -20,6 +20,7 @@ from allthing.config import Settings
 
 CANARY = "allthing:canary"
 CANARY_SECONDS = 60
+SPOILED_KEY = ("WRONGTYPE", "not an integer")  # said of what a key holds; the server is well
 
 Command = Callable[[redis.Redis], Any]
 
@@ -37,19 +38,21 @@ class RedisGate:
             retry=Retry(NoBackoff(), 0),  # the default of ten nested retries waits for minutes
             protocol=2,
             decode_responses=True,
+            encoding_errors="replace",  # bytes that are no text are a miss, not a fault of Redis
         )
         self.is_open = True
         self._probe_interval = settings.redis_probe_interval
         self._lock = threading.Lock()
 
     def call(self, command: Command) -> Any:
-        """Run `command` on Redis and return its answer; None if Redis is away."""
+        """Run `command` on Redis and return its answer; None if it is away or the key spoiled."""
         if not self.is_open:
             return None
         try:
             return command(self.client)
         except Exception as error:  # noqa: BLE001  # a sick server raises far more than RedisError
-            self._shut(error)
+            if not any(reason in str(error) for reason in SPOILED_KEY):
+                self._shut(error)
             return None
 
     def _shut(self, error: Exception) -> None:

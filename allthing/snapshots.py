@@ -47,6 +47,14 @@ def is_result() -> ColumnElement[bool]:
     return and_(PollResultSnapshot.reason != INTERIM, is_newest())
 
 
+def is_missing() -> ColumnElement[bool]:
+    """Tell the closed polls that have no result kept yet."""
+    kept = select(PollResultSnapshot.id).where(
+        PollResultSnapshot.instance_id == PollInstance.id, PollResultSnapshot.reason != INTERIM
+    )
+    return (PollInstance.status == "CLOSED") & ~kept.exists()
+
+
 def newest_snapshot(instance: PollInstance) -> PollResultSnapshot:
     """Return the newest snapshot, be it of the closed poll or an interim one; 404 without."""
     snapshot = newest_of([instance]).get(instance.id)
@@ -116,10 +124,7 @@ def take_snapshot(instance_id: str, actor: str) -> PollResultSnapshot:
 
 def create_missing(actor: str) -> Taken:
     """Take the snapshot of each closed poll that has no result kept yet."""
-    kept = select(PollResultSnapshot.id).where(
-        PollResultSnapshot.instance_id == PollInstance.id, PollResultSnapshot.reason != INTERIM
-    )
-    return take_all((PollInstance.status == "CLOSED") & ~kept.exists(), "MISSING", actor)
+    return take_all(is_missing(), "MISSING", actor)
 
 
 def regenerate(actor: str) -> Taken:

@@ -99,7 +99,7 @@ EXAMPLES = {
         body=CATEGORY, required=("key", "name"), lengths={"key": 64, "name": 128}
     ),
     "admin.categories.update_category": Example(
-        body=CATEGORY | {"key": "<other>", "parentCategoryId": None},
+        body=CATEGORY | {"key": "<new>", "parentCategoryId": None},
         lengths={"key": 64, "name": 128},
     ),
     "admin.instances.list_instances": Example(query={"pollDate": "2031-05-04"}),
@@ -135,7 +135,7 @@ EXAMPLES = {
     "admin.plans.upsert_plan": Example(
         body=PLAN, required=("pollDate",), lengths={"questionOverride": 1000}
     ),
-    "admin.plans.replace_options": Example(
+    "admin.plans.replace_plan_options": Example(
         body={"pollDate": "2031-05-04", "options": OPTIONS},
         required=("pollDate", "options"),
         lengths={"label": 256},
@@ -147,7 +147,7 @@ EXAMPLES = {
         lengths={"name": 128, "description": 500, "optionId": 64, "label": 200},
     ),
     "admin.presets.update_preset": Example(
-        body=PRESET | {"name": "<other>"},
+        body=PRESET | {"name": "<new>"},
         lengths={"name": 128, "description": 500, "optionId": 64, "label": 200},
     ),
     "admin.presets.delete_preset": Example(),
@@ -200,19 +200,18 @@ class Request:
 
 
 def fill(value: Any, ids: Mapping[str, str]) -> Any:
-    """Return `value` with the ids that its `<names>` stand for."""
+    """Return `value` with what its `<names>` stand for: ids, or with `<new>` one not in use."""
     if isinstance(value, dict):
         return {name: fill(inner, ids) for name, inner in value.items()}
     if isinstance(value, list):
         return [fill(inner, ids) for inner in value]
-    return ids[value[1:-1]] if isinstance(value, str) and value.startswith("<") else value
+    if isinstance(value, str) and value.startswith("<"):
+        return str(uuid4()) if value == "<new>" else ids[value[1:-1]]
+    return value
 
 
 def store(polls: Polls, **fields: Any) -> dict[str, str]:
-    """Store something of everything; return an id for each argument that a path may have.
-
-    `new` and `other` may become the names of something else.
-    """
+    """Store something of everything; return an id for each argument that a path may have."""
     poll = polls.open(**fields)
     template = polls.admin.done("GET", f"/templates/{poll['templateId']}")["template"]
     options = [{"optionId": "aye", "label": "Aye"}]
@@ -226,16 +225,15 @@ def store(polls: Polls, **fields: Any) -> dict[str, str]:
         "instance_id": poll["pollId"],
         "option_id": poll["options"][0]["optionId"],
         "preset_id": preset["id"],
-        "new": str(uuid4()),
-        "other": str(uuid4()),
     }
 
 
 def requests(app: Flask, ids: Mapping[str, str]) -> list[Request]:
-    """Return a request for every route and method, except HEAD and OPTIONS."""
+    """Return a request for every route and method, except HEAD, OPTIONS and a library's files."""
     return [
         Request(method, rule, ids)
         for rule in app.url_map.iter_rules()
+        if not rule.endpoint.startswith("swagger_ui.")
         for method in sorted((rule.methods or set()) - UNWALKED)
     ]
 

@@ -5,6 +5,7 @@ follows on it might be somebody else's request. Clients that stall hold up nobod
 """
 
 import json
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -53,14 +54,17 @@ def send(server: ServedApp, *parts: bytes, pause: float = 0, patience: float = 5
     """Send bytes on one connection, then read until it is closed."""
     begun = time.monotonic()
     received, closed = bytearray(), False
-    with socket.create_connection(("127.0.0.1", server.port), patience) as client:
-        with suppress(ConnectionError, TimeoutError):
-            for part in parts:
-                client.sendall(part)
-                time.sleep(pause)
-            while not closed:
-                received += (part := client.recv(65536))
-                closed = not part
+    with (
+        socket.create_connection(("127.0.0.1", server.port), patience) as client,
+        suppress(ConnectionError, TimeoutError),
+    ):
+        for part in parts:
+            client.sendall(part)
+            if pause and select.select([client], [], [], pause)[0]:
+                break
+        while not closed:
+            received += (part := client.recv(65536))
+            closed = not part
     return Answer(bytes(received), closed, time.monotonic() - begun)
 
 
@@ -76,6 +80,18 @@ def small_server(app: object, settings_of_tests: dict[str, Any]) -> Iterator[Ser
     few = {"web_concurrency": 1, "web_threads": FEW_THREADS}
     with served("tests.holding_app:app", **settings_of_tests | few) as server:
         yield server
+
+
+def read_late(server: ServedApp) -> Answer:
+    """Ask for more than the system keeps for us, and read it when the server must have lost us."""
+    with socket.create_connection(("127.0.0.1", server.port), 15) as client:
+        client.sendall(get(HOST, target=b"/large"))
+        time.sleep(STALL_SECONDS + 2)
+        received = bytearray()
+        with suppress(ConnectionError):
+            while part := client.recv(1024 * 1024):
+                received += part
+    return Answer(bytes(received), closed=True, seconds=0)
 
 
 def get(*headers: bytes, target: bytes = b"/healthz", version: bytes = b"HTTP/1.1") -> bytes:
@@ -98,7 +114,7 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "length and chunks": (400, post(b"Content-Length: 5", CHUNKED, body=SMUGGLED)),
     "chunks and length": (400, post(CHUNKED, b"Content-Length: 5", body=SMUGGLED)),
     "an unknown coding": (501, post(b"Transfer-Encoding: xchunked", body=SMUGGLED)),
-    "a coding hidden by a tab": (501, post(b"Transfer-Encoding: \x0bchunked", body=SMUGGLED)),
+    "a coding hidden by a tab": (400, post(b"Transfer-Encoding: \x0bchunked", body=SMUGGLED)),
     "chunks of chunks": (400, post(CHUNKED, CHUNKED, body=SMUGGLED)),
     "a coding without chunks": (400, post(b"Transfer-Encoding: gzip", body=SMUGGLED)),
     "chunks in HTTP/1.0": (400, VOTE.replace(b"1.1", b"1.0") + CHUNKED + b"\r\n\r\n" + SMUGGLED),
@@ -281,6 +297,7 @@ def stalled(server: ServedApp) -> Iterator[dict[str, "Future[Answer]"]]:
             server, post(b"Content-Length: 9", b"Expect: 100-continue"), patience=15
         ),
         "half a chunk": lambda: send(server, post(CHUNKED, body=b"9\r\n{"), patience=15),
+        "an answer unread": lambda: read_late(server),
     }
     with ThreadPoolExecutor(len(ways)) as pool:
         yield {name: pool.submit(way) for name, way in ways.items()}
@@ -320,6 +337,15 @@ def test_body_that_is_asked_for_and_never_comes_ends_the_connection(
     assert answer.seconds < STALL_SECONDS
 
 
+def test_answer_that_is_not_read_holds_no_thread_for_ever(
+    stalled: dict[str, "Future[Answer]"],
+) -> None:
+    answer = stalled["an answer unread"].result()
+
+    assert answer.status == 200
+    assert len(answer.raw) < int(answer.head.partition("content-length: ")[2].split()[0])
+
+
 LAZY: dict[str, bytes] = {
     "silent": b"",
     "half a head": VOTE,
@@ -344,18 +370,3 @@ def test_more_stalled_clients_than_threads_hold_up_nobody(
 
         assert answer.status_code == 200
         assert time.monotonic() - begun < 5
-
-
-def test_clients_that_never_read_their_answer_hold_a_thread_for_seconds_only(
-    small_server: ServedApp,
-) -> None:
-    with ExitStack() as clients:
-        for _ in range(FEW_THREADS):
-            client = socket.create_connection(("127.0.0.1", small_server.port))
-            clients.enter_context(closing(client)).sendall(get(HOST, target=b"/large"))
-
-        begun = time.monotonic()
-        answer = small_server.get("/healthz")
-
-        assert answer.status_code == 200
-        assert time.monotonic() - begun < STALL_SECONDS

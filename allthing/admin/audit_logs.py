@@ -4,20 +4,20 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Blueprint
-from flask.typing import ResponseReturnValue
 from pydantic import BeforeValidator, Field
 from sqlalchemy import ColumnElement, literal, select, tuple_
 
 from allthing import clock
-from allthing.admin.schemas import MAX_PAGE, AuditLogOut, to_json
 from allthing.database import Id, Instant, db
-from allthing.inputs import Query, read_query
+from allthing.endpoints import Out, endpoint
+from allthing.inputs import Query
 from allthing.models import AdminAuditLog
 
 DEFAULT_PAGE = 50
+MAX_PAGE = 200
 EXACT_FILTERS = ("admin_key_hash", "action", "entity_type", "entity_id", "success")
 POSITION = re.compile(r"([0-9T:.+-]+)\|([0-9a-f-]{36})")
 
@@ -71,6 +71,26 @@ class AuditLogQuery(Query):
     cursor: Annotated[tuple[datetime, str], BeforeValidator(parse_cursor)] | None = None
 
 
+class AuditLogOut(Out):
+    id: str
+    action: str
+    entity_type: str | None
+    entity_id: str | None
+    admin_key_hash: str | None
+    ip_address: str | None
+    user_agent: str | None
+    changes: dict[str, Any] | None
+    details: dict[str, Any] | None = Field(serialization_alias="metadata")
+    success: bool
+    error_message: str | None
+    created_at: datetime
+
+
+class AuditLogsAnswer(Out):
+    audit_logs: list[AuditLogOut]
+    next_cursor: str | None
+
+
 def find_audit_logs(query: AuditLogQuery) -> tuple[Sequence[AdminAuditLog], str | None]:
     """Return one page, newest first, and the cursor of the next one, if there is one."""
     rows = db.session.scalars(
@@ -98,6 +118,8 @@ def conditions(query: AuditLogQuery) -> list[ColumnElement[bool]]:
 
 
 @bp.get("")
-def list_audit_logs() -> ResponseReturnValue:
-    page, cursor = find_audit_logs(read_query(AuditLogQuery))
-    return {"auditLogs": [to_json(AuditLogOut, row) for row in page], "nextCursor": cursor}
+@endpoint()
+def list_audit_logs(query: AuditLogQuery) -> AuditLogsAnswer:
+    """List what admins did, newest first, a page at a time."""
+    page, cursor = find_audit_logs(query)
+    return AuditLogsAnswer(audit_logs=page, next_cursor=cursor)

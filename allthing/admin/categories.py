@@ -1,61 +1,92 @@
 """Categories: a tree, edited one node at a time."""
 
 from collections import defaultdict
-from typing import Any
+from http import HTTPStatus
 
 from flask import Blueprint
-from flask.typing import ResponseReturnValue
+from pydantic import MISSING, Field
 from sqlalchemy import select
 
 from allthing import catalog
 from allthing.admin.audit import audited, describe
-from allthing.admin.schemas import CategoryChangesIn, CategoryIn, CategoryOut, to_json
+from allthing.admin.fields import Key, Name, ParentId, SortOrder
+from allthing.admin.schemas import CategoryIn, CategoryOut, to_json
 from allthing.database import db, find
-from allthing.inputs import read_body
+from allthing.endpoints import Out, endpoint
+from allthing.inputs import Input
 from allthing.models import PollCategory
 
 bp = Blueprint("categories", __name__, url_prefix="/categories")
 
 
+class CategoryChangesIn(Input):
+    """As `CategoryIn`; what is absent stays, `parentCategoryId: null` makes it top-level."""
+
+    key: Key | MISSING = MISSING
+    name: Name | MISSING = MISSING
+    sort_order: SortOrder | MISSING = MISSING
+    parent_id: ParentId | MISSING = Field(MISSING, alias="parentCategoryId")
+
+
+class CategoryNode(CategoryOut):
+    sub_categories: list["CategoryNode"] = Field(default_factory=list)
+
+
+class CategoriesAnswer(Out):
+    categories: list[CategoryNode]
+
+
+class CategoryAnswer(Out):
+    category: CategoryNode
+
+
+class ChangedCategoryAnswer(CategoryAnswer):
+    ok: bool = True
+
+
 @bp.get("")
-def list_categories() -> ResponseReturnValue:
+@endpoint()
+def list_categories() -> CategoriesAnswer:
+    """List the top-level categories, with all others below them."""
     ordered = select(PollCategory).order_by(PollCategory.sort_order, PollCategory.name)
     children: dict[str | None, list[PollCategory]] = defaultdict(list)
     for category in db.session.scalars(ordered):
         children[category.parent_id].append(category)
 
-    def below(parent_id: str | None) -> list[dict[str, Any]]:
-        return [category_json(child, below(child.id)) for child in children[parent_id]]
+    def below(parent_id: str | None) -> list[CategoryNode]:
+        nodes = [CategoryNode.model_validate(child) for child in children[parent_id]]
+        for node in nodes:
+            node.sub_categories = below(node.id)
+        return nodes
 
-    return {"categories": below(None)}
+    return CategoriesAnswer(categories=below(None))
 
 
 @bp.post("")
 @audited("category_created", "category")
-def create_category() -> ResponseReturnValue:
-    body = read_body(CategoryIn)
+@endpoint(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+def create_category(body: CategoryIn) -> ChangedCategoryAnswer:
+    """Add a category."""
     category = catalog.create_category(**body.model_dump())
     describe(category.id, after=to_json(CategoryOut, category))
-    return {"ok": True, "category": category_json(category)}
+    return ChangedCategoryAnswer(category=category)
 
 
 @bp.get("/<category_id>")
-def show_category(category_id: str) -> ResponseReturnValue:
-    return {"category": category_json(find(PollCategory, category_id))}
+@endpoint()
+def show_category(category_id: str) -> CategoryAnswer:
+    """Show one category, without those below it."""
+    return CategoryAnswer(category=find(PollCategory, category_id))
 
 
 @bp.put("/<category_id>")
 @bp.patch("/<category_id>")
 @audited("category_updated", "category")
-def update_category(category_id: str) -> ResponseReturnValue:
+@endpoint(HTTPStatus.CONFLICT)
+def update_category(category_id: str, body: CategoryChangesIn) -> ChangedCategoryAnswer:
+    """Change the fields that are sent."""
     category = find(PollCategory, category_id, lock="change")
     before = to_json(CategoryOut, category)
-    catalog.update_category(category, read_body(CategoryChangesIn).model_dump())
+    catalog.update_category(category, body.model_dump())
     describe(category.id, before=before, after=to_json(CategoryOut, category))
-    return {"ok": True, "category": category_json(category)}
-
-
-def category_json(
-    category: PollCategory, sub_categories: list[dict[str, Any]] | None = None
-) -> dict[str, Any]:
-    return to_json(CategoryOut, category) | {"subCategories": sub_categories or []}
+    return ChangedCategoryAnswer(category=category)

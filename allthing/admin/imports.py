@@ -5,20 +5,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from flask import Blueprint
-from flask.typing import ResponseReturnValue
 from pydantic import MISSING, AfterValidator, BeforeValidator, Field
 
 from allthing.admin.audit import audited, describe
-from allthing.admin.schemas import (
-    MAX_OPTIONS,
-    Audience,
-    MaxRank,
-    OptionIn,
-    PollType,
-    labels_in_order,
-)
+from allthing.admin.fields import MAX_OPTIONS, Audience, MaxRank, PollType, SortOrder
+from allthing.admin.schemas import OptionIn, labels_in_order
+from allthing.endpoints import Out, endpoint
 from allthing.importing import Entry, Outcome, import_catalog
-from allthing.inputs import Input, Int32, Line, null_if_empty, read_body, validate
+from allthing.inputs import Input, Line, null_if_empty, validate
 from allthing.problems import Invalid
 
 SHOWN_LENGTH = 200
@@ -39,7 +33,6 @@ def audience_of(value: object) -> object:
 
 
 ImportedKey = Annotated[str, AfterValidator(clean_key), Field(max_length=64)]
-Place = Annotated[Int32, Field(ge=0)]
 Title = Annotated[Line, Field(max_length=200)]
 Question = Annotated[Annotated[Line, Field(max_length=500)] | None, BeforeValidator(null_if_empty)]
 
@@ -49,12 +42,11 @@ class ImportedCategoryIn(Input):
 
     key: ImportedKey
     name: Annotated[Line, Field(max_length=100)]
-    sort_order: Place | MISSING = MISSING
+    sort_order: SortOrder | MISSING = MISSING
 
 
 class ImportedOptionIn(OptionIn):
     label: Title
-    sort_order: Place = 0
 
 
 class ImportedTemplateIn(Input):
@@ -79,10 +71,28 @@ class ImportIn(Input):
     dry_run: bool = False
 
 
+class OutcomeOut(Out):
+    type: str
+    action: str
+    key: str
+    name: str
+    error: str | None
+
+
+class ImportAnswer(Out):
+    categories_created: int
+    categories_updated: int
+    templates_created: int
+    dry_run: bool
+    errors: list[str]
+    details: list[OutcomeOut]
+
+
 @bp.post("/import")
 @audited("import_data")
-def import_data() -> ResponseReturnValue:
-    body = read_body(ImportIn)
+@endpoint(answer=ImportAnswer)
+def import_data(body: ImportIn) -> dict[str, Any]:
+    """Import categories and templates; what can't be is told entry by entry."""
     entries = [read_category(given) for given in body.categories]
     entries += [read_template(given) for given in body.templates]
     outcomes = import_catalog(entries, dry_run=body.dry_run)

@@ -1,15 +1,19 @@
 """Instances: the polls that a date opened, moved, closed and replaced one by one."""
 
+from datetime import date
+from http import HTTPStatus
+
 from flask import Blueprint
-from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from allthing import catalog, rollover
 from allthing.admin.audit import audited, describe
-from allthing.admin.schemas import DayQuery, EntityId, InstanceOut, to_json
+from allthing.admin.fields import EntityId
+from allthing.admin.schemas import DayQuery, InstanceOut
 from allthing.database import db, find
-from allthing.inputs import Input, read_body, read_query
+from allthing.endpoints import Out, endpoint
+from allthing.inputs import Input
 from allthing.models import PollInstance
 
 bp = Blueprint("instances", __name__, url_prefix="/instances")
@@ -19,38 +23,76 @@ class InstanceChangesIn(Input):
     category_id: EntityId
 
 
+class InstancesAnswer(Out):
+    poll_date: date
+    instances: list[InstanceOut]
+
+
+class InstanceAnswer(Out):
+    instance: InstanceOut
+
+
+class MovedInstanceAnswer(Out):
+    ok: bool = True
+    instance_id: str
+    category_id: str
+
+
+class ClosedInstanceAnswer(Out):
+    ok: bool = True
+    instance_id: str
+    snapshot_created: bool
+    poll_date: date
+    template_id: str
+
+
+class ReplacedInstanceAnswer(Out):
+    ok: bool = True
+    old_instance_id: str
+    new_instance_id: str
+    snapshot_created: bool
+    poll_date: date
+    template_id: str
+    used_plan: bool
+
+
 @bp.get("")
-def list_instances() -> ResponseReturnValue:
-    day = read_query(DayQuery).poll_date
+@endpoint()
+def list_instances(query: DayQuery) -> InstancesAnswer:
+    """List the polls that began on a date."""
     instances = db.session.scalars(
         select(PollInstance)
-        .where(PollInstance.poll_date == day)
+        .where(PollInstance.poll_date == query.poll_date)
         .order_by(PollInstance.title, PollInstance.id)
         .options(selectinload(PollInstance.options))
     )
-    shown = [to_json(InstanceOut, instance) for instance in instances]
-    return {"pollDate": day.isoformat(), "instances": shown}
+    return InstancesAnswer(poll_date=query.poll_date, instances=instances.all())
 
 
 @bp.get("/<instance_id>")
-def show_instance(instance_id: str) -> ResponseReturnValue:
-    return {"instance": to_json(InstanceOut, find(PollInstance, instance_id))}
+@endpoint()
+def show_instance(instance_id: str) -> InstanceAnswer:
+    """Show one poll."""
+    return InstanceAnswer(instance=find(PollInstance, instance_id))
 
 
 @bp.patch("/<instance_id>")
 @audited("instance_category_updated", "instance")
-def move(instance_id: str) -> ResponseReturnValue:
+@endpoint()
+def move(instance_id: str, body: InstanceChangesIn) -> MovedInstanceAnswer:
+    """Move a poll to another category."""
     instance = find(PollInstance, instance_id, lock="change")
-    before = {"categoryId": instance.category_id}
-    catalog.move_instance(instance, read_body(InstanceChangesIn).category_id)
-    after = {"categoryId": instance.category_id}
-    describe(instance.id, before=before, after=after)
-    return {"ok": True, "instanceId": instance.id} | after
+    before = instance.category_id
+    catalog.move_instance(instance, body.category_id)
+    describe(instance.id, before={"categoryId": before}, after={"categoryId": instance.category_id})
+    return MovedInstanceAnswer(instance_id=instance.id, category_id=instance.category_id)
 
 
 @bp.post("/<instance_id>/close")
 @audited("instance_closed", "instance")
-def close(instance_id: str) -> ResponseReturnValue:
+@endpoint(HTTPStatus.CONFLICT)
+def close(instance_id: str) -> ClosedInstanceAnswer:
+    """Close a poll and freeze its result."""
     instance = find(PollInstance, instance_id, lock="change")
     has_snapshot = rollover.close_instance(instance)
     describe(
@@ -59,31 +101,32 @@ def close(instance_id: str) -> ResponseReturnValue:
         after={"status": instance.status},
         details={"snapshotCreated": has_snapshot},
     )
-    return {
-        "ok": True,
-        "instanceId": instance.id,
-        "snapshotCreated": has_snapshot,
-        "pollDate": instance.poll_date.isoformat(),
-        "templateId": instance.template_id,
-    }
+    return ClosedInstanceAnswer(
+        instance_id=instance.id,
+        snapshot_created=has_snapshot,
+        poll_date=instance.poll_date,
+        template_id=instance.template_id,
+    )
 
 
 @bp.post("/<instance_id>/replace")
 @audited("instance_replaced", "instance")
-def replace(instance_id: str) -> ResponseReturnValue:
+@endpoint(HTTPStatus.CONFLICT)
+def replace(instance_id: str) -> ReplacedInstanceAnswer:
+    """Close a poll and open another in its place, as its template is now."""
     done = rollover.replace_instance(instance_id)
-    answer = {
-        "oldInstanceId": done.old.id,
-        "newInstanceId": done.new.id,
-        "snapshotCreated": done.has_snapshot,
-        "pollDate": done.old.poll_date.isoformat(),
-        "templateId": done.old.template_id,
-        "usedPlan": done.used_plan,
-    }
+    answer = ReplacedInstanceAnswer(
+        old_instance_id=done.old.id,
+        new_instance_id=done.new.id,
+        snapshot_created=done.has_snapshot,
+        poll_date=done.old.poll_date,
+        template_id=done.old.template_id,
+        used_plan=done.used_plan,
+    )
     describe(
         done.old.id,
         before={"status": "OPEN"},
         after={"status": done.old.status},
-        details=answer,
+        details=answer.model_dump(mode="json", exclude={"ok"}),
     )
-    return {"ok": True} | answer
+    return answer

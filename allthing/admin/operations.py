@@ -1,35 +1,54 @@
 """Operations: what the daily job does, for the days an admin names."""
 
+from datetime import date
+
 from flask import Blueprint
-from flask.typing import ResponseReturnValue
 
 from allthing import clock, rollover
 from allthing.admin.audit import audited, describe
 from allthing.admin.schemas import DayQuery
-from allthing.inputs import read_query
+from allthing.endpoints import Out, endpoint
 
 bp = Blueprint("operations", __name__)
 
 
+class RolloverAnswer(Out):
+    ok: bool = True
+    poll_date: date
+    created_count: int
+    closed_count: int
+
+
+class ClosingAnswer(Out):
+    ok: bool = True
+    poll_date: date
+    closed_count: int
+    snapshot_count: int
+
+
 @bp.post("/rollover")
 @audited("rollover_run", "instance")
-def roll_over() -> ResponseReturnValue:
-    day = read_query(DayQuery).poll_date
-    done = rollover.roll_over(day, clock.today())
-    answer = {"pollDate": day.isoformat(), "createdCount": done.created}
-    describe(details=answer | {"closedCount": done.closing.closed})
-    return {"ok": True} | answer
+@endpoint()
+def roll_over(query: DayQuery) -> RolloverAnswer:
+    """Close the polls that have ended, and open those of a day. Safe to repeat."""
+    done = rollover.roll_over(query.poll_date, clock.today())
+    answer = RolloverAnswer(
+        poll_date=query.poll_date,
+        created_count=done.created,
+        closed_count=done.closing.closed,
+    )
+    describe(details=answer.model_dump(mode="json", exclude={"ok"}))
+    return answer
 
 
 @bp.post("/close")
 @audited("polls_closed", "instance")
-def close_polls() -> ResponseReturnValue:
-    day = read_query(DayQuery).poll_date
-    closing = rollover.close_ended(day)
-    answer = {
-        "pollDate": day.isoformat(),
-        "closedCount": closing.closed,
-        "snapshotCount": closing.snapshots,
-    }
-    describe(details=answer)
-    return {"ok": True} | answer
+@endpoint()
+def close_polls(query: DayQuery) -> ClosingAnswer:
+    """Close the polls whose close date is this day or earlier."""
+    closing = rollover.close_ended(query.poll_date)
+    answer = ClosingAnswer(
+        poll_date=query.poll_date, closed_count=closing.closed, snapshot_count=closing.snapshots
+    )
+    describe(details=answer.model_dump(mode="json", exclude={"ok"}))
+    return answer

@@ -1,86 +1,131 @@
 """Plans: what one date changes for one template."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint
-from flask.typing import ResponseReturnValue
+from pydantic import MISSING, Field, ValidationInfo, field_validator
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from allthing import planning
 from allthing.admin.audit import audited, describe
-from allthing.admin.schemas import (
-    DayQuery,
-    PeriodQuery,
-    PlanIn,
-    PlanOptionsIn,
-    PlanOut,
-    labels_in_order,
-    to_json,
-)
+from allthing.admin.fields import Question
+from allthing.admin.schemas import DayQuery, OptionsIn, PlanOut, labels_in_order, to_json
 from allthing.database import db, find
-from allthing.inputs import read_body, read_query
+from allthing.endpoints import Out, endpoint
+from allthing.inputs import Day, Input, Query
 from allthing.models import PollPlan, PollTemplate
+
+MAX_PERIOD = timedelta(days=366)
 
 bp = Blueprint("plans", __name__, url_prefix="/templates/<template_id>")
 
 
+class PlanIn(Input):
+    """What a date changes; what is absent stays, `questionOverride: null` takes it back."""
+
+    poll_date: Day
+    is_enabled: bool | MISSING = MISSING
+    question_override: Question | MISSING = MISSING
+
+
+class PlanOptionsIn(OptionsIn):
+    poll_date: Day
+
+
+class PeriodQuery(Query):
+    """The days from `from` to `to`, both included; a year at most."""
+
+    first: Day = Field(alias="from")
+    last: Day = Field(alias="to")
+
+    @field_validator("last")
+    @classmethod
+    def check_period(cls, last: date, info: ValidationInfo) -> date:
+        days = last - info.data.get("first", last)
+        if not timedelta() <= days < MAX_PERIOD:
+            raise ValueError(f"has to be from 0 to {MAX_PERIOD.days - 1} days after from")
+        return last
+
+
+class PlanAnswer(Out):
+    plan: PlanOut | None
+
+
+class PlansAnswer(Out):
+    plans: list[PlanOut]
+
+
+class ChangedPlanAnswer(Out):
+    ok: bool = True
+    plan_id: str
+
+
+class ReplacedPlanOptionsAnswer(ChangedPlanAnswer):
+    option_count: int
+
+
 @bp.get("/plan")
-def show_plan(template_id: str) -> ResponseReturnValue:
-    day = read_query(DayQuery).poll_date
-    return {"plan": planned(find(PollTemplate, template_id), day)}
+@endpoint()
+def show_plan(template_id: str, query: DayQuery) -> PlanAnswer:
+    """Show what is planned for a date; null if nothing is."""
+    return PlanAnswer(plan=planning.plan_for(find(PollTemplate, template_id), query.poll_date))
 
 
 @bp.get("/plans")
-def list_plans(template_id: str) -> ResponseReturnValue:
-    period = read_query(PeriodQuery)
+@endpoint()
+def list_plans(template_id: str, query: PeriodQuery) -> PlansAnswer:
+    """List the plans of a period, by date."""
     template = find(PollTemplate, template_id)
     plans = db.session.scalars(
         select(PollPlan)
         .where(
             PollPlan.template_id == template.id,
-            PollPlan.poll_date.between(period.first, period.last),
+            PollPlan.poll_date.between(query.first, query.last),
         )
         .order_by(PollPlan.poll_date)
         .options(selectinload(PollPlan.options))
     )
-    return {"plans": [to_json(PlanOut, plan) for plan in plans]}
+    return PlansAnswer(plans=plans.all())
 
 
 @bp.put("/plan")
 @audited("plan_upserted", "plan")
-def upsert_plan(template_id: str) -> ResponseReturnValue:
-    body = read_body(PlanIn)
+@endpoint()
+def upsert_plan(template_id: str, body: PlanIn) -> ChangedPlanAnswer:
+    """Plan a date, or change what is planned in the fields that are sent."""
     template = find(PollTemplate, template_id, lock="change")
     before = planned(template, body.poll_date)
     changes = body.model_dump(exclude={"poll_date"})
     plan = planning.change_plan(template, body.poll_date, changes)
     describe(plan.id, before=before, after=to_json(PlanOut, plan))
-    return {"ok": True, "planId": plan.id}
+    return ChangedPlanAnswer(plan_id=plan.id)
 
 
 @bp.put("/plan/options")
 @audited("plan_options_replaced", "plan")
-def replace_options(template_id: str) -> ResponseReturnValue:
-    body = read_body(PlanOptionsIn)
+@endpoint()
+def replace_plan_options(template_id: str, body: PlanOptionsIn) -> ReplacedPlanOptionsAnswer:
+    """Offer other options on a date."""
     template = find(PollTemplate, template_id, lock="change")
     before = planned(template, body.poll_date)
     labels = labels_in_order(body.options)
     plan = planning.replace_options(template, body.poll_date, labels)
     describe(plan.id, before=before, after=to_json(PlanOut, plan))
-    return {"ok": True, "planId": plan.id, "optionCount": len(labels)}
+    return ReplacedPlanOptionsAnswer(plan_id=plan.id, option_count=len(labels))
 
 
 @bp.delete("/plan")
 @audited("plan_deleted", "plan")
-def delete_plan(template_id: str) -> ResponseReturnValue:
-    day = read_query(DayQuery).poll_date
+@endpoint()
+def delete_plan(template_id: str, query: DayQuery) -> ChangedPlanAnswer:
+    """Let a date be like any other."""
     template = find(PollTemplate, template_id, lock="change")
-    before = planned(template, day)
-    plan = planning.delete_plan(template, day)
+    before = planned(template, query.poll_date)
+    plan = planning.delete_plan(template, query.poll_date)
     describe(plan.id, before=before)
-    return {"ok": True, "planId": plan.id}
+    return ChangedPlanAnswer(plan_id=plan.id)
 
 
 def planned(template: PollTemplate, day: date) -> dict[str, Any] | None:

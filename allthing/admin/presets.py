@@ -1,55 +1,115 @@
 """Presets: named lists of options that the template form offers to start from."""
 
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
 from flask import Blueprint
-from flask.typing import ResponseReturnValue
+from pydantic import MISSING, AfterValidator, Field
 from sqlalchemy import select
 
 from allthing import presets
 from allthing.admin.audit import audited, describe
-from allthing.admin.schemas import PresetChangesIn, PresetIn, PresetOut, to_json
+from allthing.admin.fields import MAX_OPTIONS, Description, SortOrder
+from allthing.admin.schemas import to_json
 from allthing.database import db, find
-from allthing.inputs import read_body
+from allthing.endpoints import Out, endpoint
+from allthing.inputs import Input, Line
 from allthing.models import PresetOptionSet
 
 bp = Blueprint("presets", __name__, url_prefix="/presets")
 
 
+class PresetOptionIn(Input):
+    option_id: Annotated[Line, Field(min_length=1, max_length=64)]
+    label: Annotated[Line, Field(min_length=1, max_length=200)]
+    sort_order: SortOrder = 0
+
+
+def in_order(options: list[PresetOptionIn]) -> list[PresetOptionIn]:
+    return sorted(options, key=lambda option: option.sort_order)
+
+
+PresetName = Annotated[Line, Field(min_length=1, max_length=128)]
+PresetOptions = Annotated[
+    list[PresetOptionIn], Field(min_length=1, max_length=MAX_OPTIONS), AfterValidator(in_order)
+]
+
+
+class PresetIn(Input):
+    name: PresetName
+    description: Description = None
+    options: PresetOptions
+
+
+class PresetChangesIn(Input):
+    """Any of a preset's fields; what is absent stays, `description: null` empties it."""
+
+    name: PresetName | MISSING = MISSING
+    description: Description | MISSING = MISSING
+    options: PresetOptions | MISSING = MISSING
+
+
+class PresetOut(Out):
+    id: str
+    name: str
+    description: str | None
+    options: list[dict[str, Any]]
+    created_at: datetime
+    updated_at: datetime
+
+
+class PresetsAnswer(Out):
+    presets: list[PresetOut]
+
+
+class MessageAnswer(Out):
+    message: str
+
+
 @bp.get("")
-def list_presets() -> ResponseReturnValue:
+@endpoint()
+def list_presets() -> PresetsAnswer:
+    """List all presets by name."""
     found = db.session.scalars(select(PresetOptionSet).order_by(PresetOptionSet.name))
-    return {"presets": [to_json(PresetOut, preset) for preset in found]}
+    return PresetsAnswer(presets=found.all())
 
 
 @bp.post("")
 @audited("preset_created", "preset")
-def create_preset() -> ResponseReturnValue:
-    preset = presets.create_preset(**read_body(PresetIn).model_dump(by_alias=True))
-    after = to_json(PresetOut, preset)
-    describe(preset.id, after=after)
-    return after
+@endpoint(HTTPStatus.CONFLICT)
+def create_preset(body: PresetIn) -> PresetOut:
+    """Add a preset."""
+    preset = presets.create_preset(**body.model_dump(by_alias=True))
+    describe(preset.id, after=to_json(PresetOut, preset))
+    return PresetOut.model_validate(preset)
 
 
 @bp.get("/<preset_id>")
-def show_preset(preset_id: str) -> ResponseReturnValue:
-    return to_json(PresetOut, find(PresetOptionSet, preset_id))
+@endpoint()
+def show_preset(preset_id: str) -> PresetOut:
+    """Show one preset."""
+    return PresetOut.model_validate(find(PresetOptionSet, preset_id))
 
 
 @bp.put("/<preset_id>")
 @audited("preset_updated", "preset")
-def update_preset(preset_id: str) -> ResponseReturnValue:
-    changes = read_body(PresetChangesIn).model_dump(by_alias=True)
+@endpoint(HTTPStatus.CONFLICT)
+def update_preset(preset_id: str, body: PresetChangesIn) -> PresetOut:
+    """Change the fields that are sent."""
     preset = find(PresetOptionSet, preset_id, lock="change")
     before = to_json(PresetOut, preset)
-    presets.update_preset(preset, changes)
-    after = to_json(PresetOut, preset)
-    describe(preset.id, before=before, after=after)
-    return after
+    presets.update_preset(preset, body.model_dump(by_alias=True))
+    describe(preset.id, before=before, after=to_json(PresetOut, preset))
+    return PresetOut.model_validate(preset)
 
 
 @bp.delete("/<preset_id>")
 @audited("preset_deleted", "preset")
-def delete_preset(preset_id: str) -> ResponseReturnValue:
+@endpoint()
+def delete_preset(preset_id: str) -> MessageAnswer:
+    """Delete a preset; templates that began with it keep their options."""
     preset = find(PresetOptionSet, preset_id, lock="change")
     describe(preset.id, before=to_json(PresetOut, preset))
     presets.delete_preset(preset)
-    return {"message": f"the preset {preset.name} was deleted"}
+    return MessageAnswer(message=f"the preset {preset.name} was deleted")

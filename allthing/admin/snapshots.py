@@ -1,17 +1,18 @@
 """Snapshots: the kept results of polls, taken anew, and shown as they are."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint
-from flask.typing import ResponseReturnValue
 from pydantic import Field
+from pydantic.alias_generators import to_camel
 
 from allthing import snapshots
 from allthing.admin.audit import audited, describe
 from allthing.admin.auth import acting_admin
-from allthing.admin.schemas import Out, to_json
 from allthing.database import find
+from allthing.endpoints import Out, endpoint
 from allthing.models import PollInstance
 from allthing.snapshots import Taken
 
@@ -31,54 +32,96 @@ class SnapshotOut(Out):
     created_at: datetime
 
 
+class RunAnswer(Out):
+    """What a run over many polls did; the page shows the sentence if nothing was new."""
+
+    ok: bool = True
+    message: str
+
+
+class MissingAnswer(RunAnswer):
+    created_count: int
+    total_missing: int
+
+
+class RegeneratedAnswer(RunAnswer):
+    regenerated_count: int
+    total_closed: int
+    changed_count: int
+
+
+class ActiveAnswer(RunAnswer):
+    created_count: int
+    total_active: int
+
+
+class SnapshotAnswer(Out):
+    ok: bool = True
+    snapshot: SnapshotOut
+
+
+class TakenSnapshotAnswer(SnapshotAnswer):
+    instance_id: str
+    snapshot_id: str
+
+
 @bp.post("/snapshots/create-missing")
 @audited("snapshots_created", "snapshot")
-def create_missing() -> ResponseReturnValue:
+@endpoint()
+def create_missing() -> MissingAnswer:
+    """Take the snapshot of each closed poll that has none."""
     taken = snapshots.create_missing(acting_admin())
-    return answer_run(taken, {"createdCount": taken.added, "totalMissing": taken.polls})
+    counts = {"created_count": taken.added, "total_missing": taken.polls}
+    return MissingAnswer(message=describe_run(taken, counts), **counts)
 
 
 @bp.post("/snapshots/regenerate")
 @audited("snapshots_regenerated", "snapshot")
-def regenerate() -> ResponseReturnValue:
+@endpoint()
+def regenerate() -> RegeneratedAnswer:
+    """Count all closed polls again; where the result differs, it becomes a new version."""
     taken = snapshots.regenerate(acting_admin())
-    counts = {"regeneratedCount": taken.counted, "totalClosed": taken.polls}
-    return answer_run(taken, counts | {"changedCount": taken.added})
+    counts = {
+        "regenerated_count": taken.counted,
+        "total_closed": taken.polls,
+        "changed_count": taken.added,
+    }
+    return RegeneratedAnswer(message=describe_run(taken, counts), **counts)
 
 
 @bp.post("/snapshots/create-for-active")
 @audited("snapshots_created_for_active", "snapshot")
-def create_for_active() -> ResponseReturnValue:
+@endpoint()
+def create_for_active() -> ActiveAnswer:
+    """Take an interim snapshot of each open poll."""
     taken = snapshots.create_for_active(acting_admin())
-    return answer_run(taken, {"createdCount": taken.added, "totalActive": taken.polls})
+    counts = {"created_count": taken.added, "total_active": taken.polls}
+    return ActiveAnswer(message=describe_run(taken, counts), **counts)
 
 
-def answer_run(taken: Taken, counts: dict[str, int]) -> dict[str, Any]:
-    """Answer with the counts and what they mean; the page shows the sentence if nothing was new."""
-    describe(details=counts)
-    message = (
+def describe_run(taken: Taken, counts: dict[str, int]) -> str:
+    """Note the counts for the audit; return them in a sentence."""
+    describe(details={to_camel(name): count for name, count in counts.items()})
+    return (
         f"polls: {taken.polls}; new snapshots: {taken.added}; "
         f"unchanged since the last: {taken.counted - taken.added}; "
         f"with too few ballots: {taken.polls - taken.counted}"
     )
-    return {"ok": True} | counts | {"message": message}
 
 
 @bp.post("/instances/<instance_id>/snapshot")
 @audited("instance_snapshot_created", "snapshot")
-def take_snapshot(instance_id: str) -> ResponseReturnValue:
+@endpoint(HTTPStatus.CONFLICT)
+def take_snapshot(instance_id: str) -> TakenSnapshotAnswer:
+    """Take a snapshot of one poll, open or closed."""
     snapshot = snapshots.take_snapshot(instance_id, acting_admin())
     described = {"instanceId": instance_id, "version": snapshot.version, "reason": snapshot.reason}
     describe(snapshot.id, details=described)
-    return {
-        "ok": True,
-        "instanceId": instance_id,
-        "snapshotId": snapshot.id,
-        "snapshot": to_json(SnapshotOut, snapshot),
-    }
+    return TakenSnapshotAnswer(instance_id=instance_id, snapshot_id=snapshot.id, snapshot=snapshot)
 
 
 @bp.get("/instances/<instance_id>/snapshot")
-def show_snapshot(instance_id: str) -> ResponseReturnValue:
-    snapshot = snapshots.newest_snapshot(find(PollInstance, instance_id))
-    return {"ok": True, "snapshot": to_json(SnapshotOut, snapshot)}
+@endpoint()
+def show_snapshot(instance_id: str) -> SnapshotAnswer:
+    """Show the newest snapshot of a poll."""
+    return SnapshotAnswer(snapshot=snapshots.newest_snapshot(find(PollInstance, instance_id)))

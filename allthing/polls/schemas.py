@@ -1,10 +1,12 @@
-"""What the public door takes in."""
+"""What the public door takes in and gives out."""
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import MISSING, Field
 
 from allthing.database import ID_LENGTH
+from allthing.endpoints import Out
 from allthing.inputs import Day, Input, Prose, Query
 
 MAX_CHOICES = 100
@@ -14,6 +16,7 @@ OptionId = Annotated[str, Field(max_length=ID_LENGTH)]
 UpTo20 = Annotated[Prose, Field(max_length=20)]
 UpTo50 = Annotated[Prose, Field(max_length=50)]
 UpTo100 = Annotated[Prose, Field(max_length=100)]
+Counts = dict[str, int]
 
 
 class SurveyIn(Input):
@@ -42,3 +45,129 @@ class DayQuery(Query):
 
 class HistoryQuery(Query):
     limit: Annotated[int, Field(ge=1, le=MAX_HISTORY)] = 10
+
+
+class PollOptionOut(Out):
+    option_id: str
+    label: str
+    sort_order: int
+
+
+class PollOut(Out):
+    poll_id: str
+    template_id: str
+    template_key: str
+    poll_date: date
+    close_date: date
+    title: str
+    question: str | None
+    context_text: str | None
+    poll_type: Literal["SINGLE", "RANKED"]
+    max_rank: int | None
+    audience: str
+    status: str
+    featured: bool
+    is_new: bool
+    options: list[PollOptionOut]
+
+
+class PollCategoryOut(Out):
+    category_id: str
+    category_key: str
+    category_name: str
+    sort_order: int
+    parent_category_id: str | None
+    polls: list[PollOut]
+    sub_categories: list["PollCategoryOut"]
+
+
+class DayOut(Out):
+    poll_date: date
+    categories: list[PollCategoryOut]
+
+
+class DayAnswer(Out):
+    cached: bool
+    data: DayOut
+
+
+class VoteAnswer(Out):
+    """`deduped` marks the answer to a retry of a ballot that is stored already."""
+
+    ok: bool = True
+    deduped: bool | MISSING = MISSING
+
+
+class ResultsOut(Out):
+    found: Literal[True]
+    poll_id: str
+    poll_date: date
+    title: str
+    question: str | None
+    max_rank: int | None
+    audience: str
+    status: str
+    options: list[PollOptionOut]
+    total_votes: int
+    total_ballots: int
+    winner_option_id: str | None
+    outcome: Literal["winner", "tie", "no_ballots", "no_active_ballots"]
+
+
+class OptionCountOut(Out):
+    option_id: str
+    label: str
+    count: int
+
+
+class SingleResultsOut(ResultsOut):
+    poll_type: Literal["SINGLE"]
+    results: list[OptionCountOut]
+
+
+class RoundOut(Out):
+    """`totals` has every option still in the race; `eliminated` is the first of all that go."""
+
+    round: int
+    totals: Counts
+    eliminated: str | None
+    eliminated_all: list[str]
+    exhausted: int
+
+
+class RankedResultsOut(ResultsOut):
+    """`rankBreakdown` counts, per option and rank, the ballots that place it there."""
+
+    poll_type: Literal["RANKED"]
+    rounds: list[RoundOut]
+    rank_breakdown: dict[str, Counts]
+
+
+class ResultsAnswer(Out):
+    cached: bool
+    data: Annotated[SingleResultsOut | RankedResultsOut, Field(discriminator="poll_type")]
+
+
+class PastOptionOut(Out):
+    option_id: str
+    label: str
+    vote_count: int
+    percentage: float
+    is_winner: bool | MISSING = MISSING
+    rank_breakdown: Counts | MISSING = MISSING
+
+
+class PastPollOut(Out):
+    poll_id: str
+    poll_date: date
+    title: str
+    poll_type: Literal["SINGLE", "RANKED"]
+    total_votes: int
+    winner: PastOptionOut | None
+    options: list[PastOptionOut]
+    rounds: list[RoundOut] | MISSING = MISSING
+    total_ballots: int | MISSING = MISSING
+
+
+class HistoryAnswer(Out):
+    data: list[PastPollOut]

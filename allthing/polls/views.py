@@ -1,22 +1,31 @@
-"""What voters ask for: the polls of a day, a vote, a result."""
+"""What voters ask for: the polls of a day, a vote, results of now and of before."""
 
 from datetime import date
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint
-from flask.typing import ResponseReturnValue
 
 from allthing import cache, clock
 from allthing.database import db
+from allthing.endpoints import endpoint
 from allthing.history import history_of
-from allthing.inputs import read_body, read_query
 from allthing.limits import limit_votes
 from allthing.listing import open_polls
-from allthing.polls.schemas import BallotIn, DayQuery, HistoryQuery, SurveyIn
-from allthing.polls.voter import recognise_voter, refuse_foreign_page
+from allthing.polls.schemas import (
+    BallotIn,
+    DayAnswer,
+    DayQuery,
+    HistoryAnswer,
+    HistoryQuery,
+    ResultsAnswer,
+    SurveyIn,
+    VoteAnswer,
+)
+from allthing.polls.voter import for_voters
 from allthing.results import results_of
 from allthing.rollover import ensure_open
-from allthing.voting import Ballot, cast_ballot, leave_hint
+from allthing.voting import Ballot, Voter, cast_ballot, leave_hint
 
 VOTE_BODY_LIMIT = 16 * 1024
 
@@ -24,13 +33,17 @@ bp = Blueprint("polls", __name__, url_prefix="/polls")
 
 
 @bp.get("/today")
-def list_today() -> ResponseReturnValue:
+@endpoint(answer=DayAnswer)
+def list_today() -> dict[str, Any]:
+    """List the polls that are open today, as a tree of categories."""
     return answer_day(clock.today())
 
 
 @bp.get("")
-def list_day() -> ResponseReturnValue:
-    return answer_day(read_query(DayQuery).poll_date)
+@endpoint(answer=DayAnswer)
+def list_day(query: DayQuery) -> dict[str, Any]:
+    """List the polls that are open and began on a date or before it."""
+    return answer_day(query.poll_date)
 
 
 def answer_day(day: date) -> dict[str, Any]:
@@ -47,24 +60,26 @@ def answer_day(day: date) -> dict[str, Any]:
 
 @bp.post("/<poll_id>/vote")
 @limit_votes
-def cast_vote(poll_id: str) -> ResponseReturnValue:
-    refuse_foreign_page()
-    voter = recognise_voter()
-    body = read_body(BallotIn, VOTE_BODY_LIMIT)
+@for_voters
+@endpoint(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, body_limit=VOTE_BODY_LIMIT)
+def cast_vote(poll_id: str, voter: Voter, body: BallotIn) -> VoteAnswer:
+    """Vote once, by the voter's cookie; one who has none gets one."""
     ballot = Ballot(
         choices=body.ranked_choices,
         survey=body.model_dump(include=set(SurveyIn.model_fields)),
         idempotency_key=body.idempotency_key,
     )
     if cast_ballot(poll_id, ballot, voter, clock.today()):
-        return {"ok": True, "deduped": True}
+        return VoteAnswer(deduped=True)
     db.session.commit()
     leave_hint(poll_id, voter)
-    return {"ok": True}
+    return VoteAnswer()
 
 
 @bp.get("/<poll_id>/results")
-def show_results(poll_id: str) -> ResponseReturnValue:
+@endpoint(answer=ResultsAnswer)
+def show_results(poll_id: str) -> dict[str, Any]:
+    """Show how a poll stands, or how it ended."""
     (data, frozen), was_cached = cache.cached(
         cache.results(poll_id), "all", lambda: results_of(poll_id)
     )
@@ -72,5 +87,7 @@ def show_results(poll_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/templates/<template_id>/history")
-def show_history(template_id: str) -> ResponseReturnValue:
-    return {"data": history_of(template_id, read_query(HistoryQuery).limit)}
+@endpoint(answer=HistoryAnswer)
+def show_history(template_id: str, query: HistoryQuery) -> dict[str, Any]:
+    """Show how the closed polls of a template ended, newest first."""
+    return {"data": history_of(template_id, query.limit)}

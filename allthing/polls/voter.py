@@ -1,9 +1,13 @@
 """The voter: an anonymous, signed cookie, and the origins from which it may be used."""
 
+import functools
 import secrets
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, after_this_request, request
+from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeSerializer
 
 from allthing.client import client_network
@@ -17,6 +21,20 @@ COOKIE_SECONDS = 365 * 24 * 3600
 COOKIE_SALT = "voter-token"
 TOKEN_BYTES = 24
 TOKEN_LENGTHS = range(16, 129)
+
+
+def for_voters(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+    """Hand the view the request's `voter`, known before anything else can refuse it.
+
+    So a voter whose first ballot is refused has an identity already when it is sent again.
+    """
+
+    @functools.wraps(view)
+    def call(**arguments: Any) -> ResponseReturnValue:
+        refuse_foreign_page()
+        return view(voter=recognise_voter(), **arguments)
+
+    return call
 
 
 def serializer() -> URLSafeSerializer:

@@ -1,0 +1,35 @@
+"""The operator's door: what `flask` does by hand. Same rules, same audit as over HTTP."""
+
+from flask import Flask
+
+from allthing.cli import audit_logs, catalog, days, demo, export, instances, snapshots, votes
+
+COMMANDS = (
+    catalog.categories,
+    catalog.templates,
+    instances.plans,
+    instances.instances,
+    snapshots.snapshots,
+    votes.votes,
+    audit_logs.audit_logs,
+    export.export,
+    days.rollover,
+    days.close,
+    instances.close_instance,
+    instances.replace_instance,
+    instances.update_instance_category,
+    catalog.create_category,
+    catalog.update_template_category,
+    catalog.delete_template,
+    snapshots.find_missing,
+    snapshots.create_missing,
+    snapshots.regenerate,
+    votes.test_vote,
+    demo.seed_demo,
+    demo.try_it,
+)
+
+
+def init_app(app: Flask) -> None:
+    for command in COMMANDS:
+        app.cli.add_command(command)

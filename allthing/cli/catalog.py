@@ -1,0 +1,82 @@
+"""Categories and templates."""
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from allthing.admin import categories as category_section
+from allthing.admin import templates as template_section
+from allthing.admin.categories import CategoryNode
+from allthing.admin.schemas import CategoryIn
+from allthing.admin.templates import TemplateChangesIn, TemplateQuery
+from allthing.cli.commands import action_of, changing, do, reading
+from allthing.cli.output import Answer, aligned, listed, short
+from allthing.inputs import validate
+
+
+@reading("categories")
+def categories() -> Answer:
+    """List all categories as a tree: id, name, key."""
+    nodes = list(walk(do(category_section.list_categories).categories))
+    rows = [(node.id, "  " * depth + short(node.name, 30), node.key) for node, depth in nodes]
+    flat = [node.model_dump(mode="json", exclude={"sub_categories"}) for node, _ in nodes]
+    return Answer(flat, aligned(rows))
+
+
+def walk(nodes: Sequence[CategoryNode], depth: int = 0) -> Iterator[tuple[CategoryNode, int]]:
+    for node in nodes:
+        yield node, depth
+        yield from walk(node.sub_categories, depth + 1)
+
+
+@reading("templates")
+@click.option("--category-id", default=None, help="Only those of this category.")
+@click.option("--active/--resting", default=None, help="Only those that recur, or do not.")
+def templates(category_id: str | None, active: bool | None) -> Answer:
+    """List templates by category and key: id, state, type, days open, title."""
+    query = validate(TemplateQuery, {"categoryId": category_id, "isActive": active})
+    return listed(
+        do(template_section.list_templates, query).templates,
+        lambda template: (
+            template.id,
+            "active" if template.is_active else "resting",
+            template.poll_type,
+            f"{template.duration_days}d",
+            short(template.title, 38),
+        ),
+    )
+
+
+@changing("create-category", action_of(category_section.create_category))
+@click.option("--key", required=True, help="Lower-case letters, digits and dashes.")
+@click.option("--name", required=True)
+@click.option("--sort-order", default=0, show_default=True)
+@click.option("--parent-category-id", default=None, help="Leave out for a top-level category.")
+def create_category(key: str, name: str, sort_order: int, parent_category_id: str | None) -> Answer:
+    """Add a category."""
+    fields = {"key": key, "name": name, "sortOrder": sort_order}
+    body = validate(CategoryIn, fields | {"parentCategoryId": parent_category_id})
+    done = do(category_section.create_category, body)
+    return Answer(done, [f"category {key} created: {done.category.id}"])
+
+
+@changing("update-template-category", action_of(template_section.update_template))
+@click.argument("template_id", metavar="ID")
+@click.option("--category-id", required=True, help="Where the template moves to.")
+def update_template_category(template_id: str, category_id: str) -> Answer:
+    """Move a template to another category; its polls stay where they are."""
+    body = validate(TemplateChangesIn, {"categoryId": category_id})
+    done = do(template_section.update_template, template_id, body)
+    return Answer(done, [f"template {template_id} is in category {category_id} now"])
+
+
+@changing("delete-template", action_of(template_section.delete_template))
+@click.argument("template_id", metavar="ID")
+@click.option("--force", is_flag=True, help="Delete its polls as well, votes and results included.")
+def delete_template(template_id: str, force: bool) -> Answer:
+    """Delete a template and its plans; one that has had polls only with --force."""
+    query = template_section.DeletionQuery(force=force)
+    done = do(template_section.delete_template, template_id, query)
+    gone = done.cascade_deleted
+    counts = f"{gone.instances} polls, {gone.plans} plans, {gone.votes} votes"
+    return Answer(done, [f"template {done.deleted_template.key} deleted, with {counts}"])

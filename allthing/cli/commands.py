@@ -1,0 +1,134 @@
+"""How a command runs: its answer is printed, a refusal is one sentence, a change is audited.
+
+A change is committed here, together with its audit row. So a command that is not made by
+`changing` can't save anything, and one that is can't skip the audit.
+"""
+
+import functools
+import inspect
+import json
+import os
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+from flask import g
+from flask.cli import with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
+
+from allthing.admin.audit import Audited, Description, log_admin_action
+from allthing.admin.auth import AdminContext
+from allthing.cli.output import Answer, show
+from allthing.database import db
+from allthing.problems import Problem, as_problem
+
+Work = Callable[..., Answer | None]
+
+
+def reading(name: str) -> Callable[[Work], click.Command]:
+    """Make a command of a function that returns its answer, or None if it wrote it itself."""
+    return lambda work: make_command(name, work)
+
+
+def changing(name: str, what: Audited) -> Callable[[Work], click.Command]:
+    """Make a command whose change is committed with its audit row; a refusal leaves a row too.
+
+    The function tells what it did by `describe`, as the views of the guarded door do.
+    """
+
+    def decorate(work: Work) -> click.Command:
+        @functools.wraps(work)
+        def audited_work(**arguments: Any) -> Answer | None:
+            entity_id = arguments.get(f"{what.entity_type}_id")
+            return run_audited(what, entity_id, lambda: work(**arguments))
+
+        command = make_command(name, audited_work)
+        command.callback.__dict__["audited"] = what
+        return command
+
+    return decorate
+
+
+def action_of(view: Callable[..., Any]) -> Audited:
+    """Return the action's name that a view of the guarded door stands under."""
+    what: Audited = view.__dict__["audited"]
+    return what
+
+
+def do(view: Callable[..., Any], *given: Any) -> Any:
+    """Do what a view of the guarded door does, with what it takes in place of a request."""
+    return inspect.unwrap(view)(*given)
+
+
+def make_command(name: str, work: Work) -> click.Command:
+    @functools.wraps(work)
+    def run(as_json: bool, **arguments: Any) -> None:
+        refuse_bytes(arguments)
+        try:
+            answer = work(**arguments)
+        except (Problem, SQLAlchemyError) as error:
+            refuse(error, as_json)
+        if answer is not None:
+            show(answer, as_json)
+
+    command = click.command(name)(with_appcontext(run))
+    json_flag = click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document.")
+    command.params.append(json_flag)
+    return command
+
+
+def refuse_bytes(arguments: dict[str, Any]) -> None:
+    """Refuse, as a wrong call, an argument that came in another encoding than UTF-8."""
+    for value in arguments.values():
+        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            raise click.UsageError("arguments have to be UTF-8")
+
+
+def refuse(error: Problem | SQLAlchemyError, as_json: bool) -> NoReturn:
+    """End the command with exit code 1 and a sentence; a database error of ours stays an error."""
+    problem = error if isinstance(error, Problem) else as_problem(error)
+    if problem is None:
+        raise error
+    if as_json:
+        click.echo(json.dumps({"error": problem.detail}))
+    raise click.ClickException(problem.detail) from error
+
+
+def run_audited(
+    what: Audited, entity_id: str | None, work: Callable[[], Answer | None]
+) -> Answer | None:
+    """Commit what `work` does and its audit row together; whatever ends it, the row alone.
+
+    A wrong call is no attempt: it leaves no row. Nor can a database that is away keep one.
+    """
+    g.admin = AdminContext(f"uid {os.getuid()}", None, None, None, door="cli")
+    g.pop("audit", None)
+    try:
+        answer = work()
+        log_admin_action(g.admin, what, described(entity_id))
+        db.session.commit()
+    except click.UsageError:
+        raise
+    except (Exception, KeyboardInterrupt) as fault:
+        db.session.rollback()
+        description = described(entity_id)
+        description.changes = None
+        log_admin_action(g.admin, what, description, error=sentence(fault))
+        db.session.commit()
+        raise
+    return answer
+
+
+def described(entity_id: str | None) -> Description:
+    """Return what the command described, with the entity it was called for if it got no further."""
+    description: Description = g.get("audit") or Description()
+    description.entity_id = description.entity_id or entity_id
+    description.details |= {"command": click.get_current_context().info_name}
+    return description
+
+
+def sentence(fault: BaseException) -> str:
+    problem = as_problem(fault) if isinstance(fault, SQLAlchemyError) else fault
+    if isinstance(problem, Problem):
+        return problem.detail
+    return "interrupted" if isinstance(fault, KeyboardInterrupt) else f"fault: {fault!r:.200}"

@@ -1,0 +1,31 @@
+"""The demo's catalog, and commands to paste."""
+
+import click
+
+from allthing import demo
+from allthing.admin.audit import Audited, describe
+from allthing.cli.commands import changing, reading
+from allthing.cli.output import Answer
+
+
+@changing("seed-demo", Audited("demo_seeded", None))
+def seed_demo() -> Answer:
+    """Load a few categories and templates into an empty database."""
+    loaded = demo.seed_demo()
+    counts = {"categories": loaded.categories, "templates": loaded.templates}
+    describe(details=counts)
+    line = (
+        f"demo loaded: {loaded.categories} categories, {loaded.templates} templates"
+        if loaded.categories
+        else "the database has categories already: demo left out"
+    )
+    return Answer(counts, [line])
+
+
+@reading("try-it")
+@click.option("--url", required=True, help="Where the service is reached.")
+@click.option("--admin-key", required=True)
+def try_it(url: str, admin_key: str) -> Answer:
+    """Print commands to paste: today's polls, a vote, an admin call."""
+    lines = demo.commands_to_try(url, admin_key)
+    return Answer(lines, lines)

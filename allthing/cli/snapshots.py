@@ -1,0 +1,95 @@
+"""Kept results: listed, searched for gaps, taken anew."""
+
+from datetime import datetime
+
+import click
+from sqlalchemy import func, select
+
+from allthing.admin import snapshots as section
+from allthing.cli.commands import action_of, changing, do, reading
+from allthing.cli.options import limit_option
+from allthing.cli.output import Answer, aligned, first, listed, short
+from allthing.database import db
+from allthing.endpoints import Out
+from allthing.models import PollInstance, PollResultSnapshot, VoteBallot
+from allthing.snapshots import is_missing
+
+
+class SnapshotRow(Out):
+    """A snapshot without its result: lists stay light, `export` has it all."""
+
+    id: str
+    instance_id: str
+    version: int
+    reason: str
+    actor: str | None
+    total_votes: int | None
+    total_ballots: int | None
+    winner_option_id: str | None
+    created_at: datetime
+
+
+@reading("snapshots")
+@click.option("--instance-id", default=None, help="Only those of this poll.")
+@limit_option
+def snapshots(instance_id: str | None, limit: int) -> Answer:
+    """List snapshots, newest first: poll, version, reason, ballots, UTC time, who asked."""
+    columns = [getattr(PollResultSnapshot, name) for name in SnapshotRow.model_fields]
+    newest = PollResultSnapshot.created_at.desc(), PollResultSnapshot.version.desc()
+    query = select(*columns).order_by(*newest, PollResultSnapshot.id).limit(limit + 1)
+    if instance_id is not None:
+        query = query.where(PollResultSnapshot.instance_id == instance_id)
+    found = first(db.session.execute(query).all(), limit)
+    return listed(
+        [SnapshotRow.model_validate(row) for row in found],
+        lambda row: (
+            row.instance_id,
+            f"v{row.version}",
+            row.reason,
+            row.total_ballots,
+            row.created_at,
+            row.actor,
+        ),
+    )
+
+
+@reading("find-missing-snapshots")
+def find_missing() -> Answer:
+    """List the closed polls without a kept result: id, first day, ballots, title."""
+    ballots = select(func.count()).where(VoteBallot.instance_id == PollInstance.id)
+    found = db.session.execute(
+        select(
+            PollInstance.id,
+            PollInstance.poll_date,
+            ballots.scalar_subquery().label("ballots"),
+            PollInstance.title,
+        )
+        .where(is_missing())
+        .order_by(PollInstance.poll_date, PollInstance.id)
+    ).all()
+    rows = [(row.id, row.poll_date, row.ballots, short(row.title, 44)) for row in found]
+    count = f"{len(found)} closed polls have no snapshot"
+    data = [
+        {
+            "instanceId": row.id,
+            "pollDate": row.poll_date.isoformat(),
+            "title": row.title,
+            "ballots": row.ballots,
+        }
+        for row in found
+    ]
+    return Answer(data, [*aligned(rows), count])
+
+
+@changing("create-missing-snapshots", action_of(section.create_missing))
+def create_missing() -> Answer:
+    """Take the snapshot of each closed poll that has none."""
+    done = do(section.create_missing)
+    return Answer(done, [done.message])
+
+
+@changing("regenerate-snapshots", action_of(section.regenerate))
+def regenerate() -> Answer:
+    """Count all closed polls again; where the result differs, it becomes a new version."""
+    done = do(section.regenerate)
+    return Answer(done, [done.message])
