@@ -35,8 +35,17 @@ class Opening:
 
     @property
     def labels(self) -> list[str]:
-        planned = self.plan.options if self.plan else []
-        return [option.label for option in planned or self.template.options]
+        planned = [option.label for option in self.plan.options] if self.plan else []
+        return planned or [option.label for option in self.template.options]
+
+    @property
+    def objection(self) -> str | None:
+        """Why the template and its plan offer nothing to vote on that day; None if they do."""
+        if self.plan and not self.plan.is_enabled:
+            return "its plan skips this date"
+        if len(self.labels) < MINIMUM_OPTIONS:
+            return f"it has fewer than {MINIMUM_OPTIONS} options"
+        return None
 
 
 @dataclass(frozen=True)
@@ -100,10 +109,8 @@ class Agenda:
         return [period for period in every if period.is_open and period.ends < day]
 
     def _objection(self, opening: Opening, today: date) -> str | None:
-        if opening.plan and not opening.plan.is_enabled:
-            return "its plan skips this date"
-        if len(opening.labels) < MINIMUM_OPTIONS:
-            return f"it has fewer than {MINIMUM_OPTIONS} options"
+        if opening.objection is not None:
+            return opening.objection
         if opening.close_date < today:
             return "it would be over already"
         for period in self._periods[opening.template.id]:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from allthing.clock import poll_zone
 from allthing.counting import option_json
 from allthing.database import db
 from allthing.models import PollCategory, PollInstance, PollResultSnapshot, PollTemplate
@@ -85,6 +86,9 @@ def poll_json(instance: PollInstance, template: PollTemplate, *, is_new: bool) -
         "templateKey": template.key,
         "pollDate": instance.poll_date.isoformat(),
         "closeDate": instance.close_date.isoformat(),
+        "opensAt": instance.opens_at.isoformat(),
+        "closesAt": instance.closes_at.isoformat(),
+        "timezone": poll_zone().key,
         "title": instance.title,
         "question": instance.question,
         "contextText": template.context_text,

@@ -13,13 +13,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from allthing import cache
+from allthing.agenda import Agenda, Opening
 from allthing.clock import now
 from allthing.database import db, find, lock_until_commit
 from allthing.models import PollInstance, PollInstanceOption, PollPlan, PollTemplate, RolloverRun
 from allthing.problems import Conflict
 from allthing.snapshots import keep_results
-
-MINIMUM_OPTIONS = 2
 
 log = logging.getLogger(__name__)
 
@@ -46,91 +45,52 @@ class Rollover:
 
 def ensure_open(today: date) -> bool:
     """Roll over to `today` if nobody has; return whether this call did."""
-    if db.session.get(RolloverRun, today):
+    if has_run(today):
+        return False
+    lock_until_commit("rollover")
+    if has_run(today):  # while we waited for the lock
         return False
     roll_over(today, today)
     return True
+
+
+def has_run(day: date) -> bool:
+    run = select(RolloverRun.id).where(RolloverRun.poll_date == day).limit(1)
+    return db.session.scalar(run) is not None
 
 
 def roll_over(day: date, today: date) -> Rollover:
     """Close what ended before `today`, then open the polls of `day` that are not open yet."""
     lock_until_commit("rollover")
     closing = close_ended(min(day, today) - timedelta(days=1))
-    instances = due_instances(day, today)
-    db.session.add_all(instances)
-    db.session.merge(RolloverRun(poll_date=day))
+    agenda = Agenda(day, day).on(day, today)
+    db.session.add_all(new_instance(opening) for opening in agenda.opens)
+    for skip in agenda.skips:
+        log.info("no poll opened", extra={"template": skip.template.key, "reason": skip.reason})
+    db.session.add(
+        RolloverRun(poll_date=day, created_count=len(agenda.opens), closed_count=closing.closed)
+    )
     cache.forget_on_commit(cache.POLLS)
     db.session.flush()
-    return Rollover(len(instances), closing)
+    return Rollover(len(agenda.opens), closing)
 
 
-def due_instances(day: date, today: date) -> list[PollInstance]:
-    """Make an instance for each active template that has none running on `day`.
-
-    A plan may skip the day, ask another question or offer other options. Nothing is made that
-    would have ended before `today`.
-    """
-    templates = db.session.scalars(
-        select(PollTemplate)
-        .where(PollTemplate.is_active)
-        .order_by(PollTemplate.key)
-        .options(selectinload(PollTemplate.options))
-    ).all()
-    planned = db.session.scalars(
-        select(PollPlan).where(PollPlan.poll_date == day).options(selectinload(PollPlan.options))
-    )
-    plans = {plan.template_id: plan for plan in planned}
-    running = running_periods(day)
-    due = []
-    for template in templates:
-        instance = new_instance(template, plans.get(template.id), day)
-        periods = running.get(template.id, [])
-        if instance is None or instance.close_date < today:
-            continue
-        if not any(start <= instance.close_date for start in periods):
-            due.append(instance)
-    return due
-
-
-def running_periods(day: date) -> dict[str, list[date]]:
-    """Return, per template, when its polls begin that bar another one from beginning on `day`.
-
-    Those are the poll of that very day, even if it is closed, and open ones not over by then.
-    """
-    rows = db.session.execute(
-        select(PollInstance.template_id, PollInstance.poll_date).where(
-            PollInstance.replaced_at.is_(None),
-            (PollInstance.poll_date == day)
-            | ((PollInstance.status == "OPEN") & (PollInstance.close_date >= day)),
-        )
-    )
-    periods: dict[str, list[date]] = {}
-    for template_id, begins in rows:
-        periods.setdefault(template_id, []).append(begins)
-    return periods
-
-
-def new_instance(template: PollTemplate, plan: PollPlan | None, day: date) -> PollInstance | None:
-    """Copy the template's words, as the plan changes them; None if nothing is to be opened."""
-    if plan and not plan.is_enabled:
-        return None
-    planned = [option.label for option in plan.options] if plan else []
-    labels = planned or [option.label for option in template.options]
-    if len(labels) < MINIMUM_OPTIONS:
-        log.warning("template has too few options to open", extra={"template": template.id})
-        return None
+def new_instance(opening: Opening) -> PollInstance:
+    """Copy the template's words as they are now: they are the poll's from here on."""
+    template = opening.template
     return PollInstance(
         template_id=template.id,
         category_id=template.category_id,
-        poll_date=day,
-        close_date=day + timedelta(days=template.duration_days - 1),
+        poll_date=opening.day,
+        close_date=opening.close_date,
         title=template.title,
-        question=(plan.question_override if plan else None) or template.question,
+        question=opening.question,
         poll_type=template.poll_type,
         max_rank=template.max_rank,
         audience=template.audience,
         options=[
-            PollInstanceOption(label=label, sort_order=place) for place, label in enumerate(labels)
+            PollInstanceOption(label=label, sort_order=place)
+            for place, label in enumerate(opening.labels)
         ],
     )
 
@@ -182,9 +142,10 @@ def replace_instance(instance_id: str) -> Replacement:
             PollPlan.template_id == old.template_id, PollPlan.poll_date == old.poll_date
         )
     )
-    new = new_instance(find(PollTemplate, old.template_id), plan, old.poll_date)
-    if new is None:
-        raise Conflict("the template has nothing to open on that date: see its plan and options")
+    opening = Opening(find(PollTemplate, old.template_id), plan, old.poll_date)
+    if opening.objection is not None:
+        raise Conflict(f"the template has nothing to open on that date: {opening.objection}")
+    new = new_instance(opening)
     old.replaced_at = now()
     snapshots = freeze([old])
     db.session.add(new)

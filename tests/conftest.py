@@ -8,7 +8,7 @@ from typing import Any
 import flask_migrate
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
+from flask.testing import FlaskClient, FlaskCliRunner
 
 from allthing import create_app
 from allthing.config import Settings
@@ -135,3 +135,9 @@ def admin(app: Flask) -> Admin:
 @pytest.fixture
 def polls(app: Flask, admin: Admin) -> Polls:
     return Polls(app, admin)
+
+
+@pytest.fixture
+def runner(app: Flask) -> FlaskCliRunner:
+    """An operator's terminal."""
+    return app.test_cli_runner()

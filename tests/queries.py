@@ -1,12 +1,22 @@
 """What the app asks the database."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from flask import Flask
+from sqlalchemy import Engine, event, text
+
+from allthing.database import db
 
 Statement = tuple[str, Any]
+
+
+def engine_of(app: Flask) -> Engine:
+    """Return the app's engine. Don't stay in an app context: requests would share its session."""
+    with app.app_context():
+        return db.engine
 
 
 @contextmanager
@@ -22,3 +32,14 @@ def statements(engine: Engine) -> Iterator[list[Statement]]:
         yield sent
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+def wait_for_lock(engine: Engine) -> None:
+    """Return once somebody on PostgreSQL waits for what somebody else has locked."""
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    deadline = time.monotonic() + 5
+    with engine.connect() as connection:
+        while not connection.scalar(waiting):
+            assert time.monotonic() < deadline, "nobody waits for a lock"
+            connection.rollback()
+            time.sleep(0.01)

@@ -141,6 +141,7 @@ EXAMPLES = {
         lengths={"label": 256},
     ),
     "admin.plans.delete_plan": Example(query={"pollDate": PLANNED_DAY}),
+    "admin.preview.show_preview": Example(query={"from": today(), "days": "3"}),
     "admin.presets.create_preset": Example(
         body=PRESET,
         required=("name", "options"),

@@ -76,7 +76,10 @@ def test_pages_follow_each_other_without_gap_or_repetition(admin: Admin) -> None
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=201", "limit=x", "success=maybe", "from=tomorrow", "cursor=x", "cursor=AAAA", "to=2031-05-04T12:00:00", "action=a&action=b", "entityId=%00"],
+    [
+        *("limit=0", "limit=201", "limit=x", "success=maybe", "action=a&action=b", "entityId=%00"),
+        *("from=tomorrow", "to=2031-05-04T12:00:00", "cursor=x", "cursor=AAAA"),
+    ],
 )
 def test_bad_filters_are_refused(admin: Admin, query: str) -> None:
     response = admin.call("GET", f"/audit-logs?{query}")

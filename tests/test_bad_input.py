@@ -21,7 +21,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 import time_machine
@@ -33,6 +33,7 @@ from werkzeug.test import TestResponse
 
 from allthing import clock
 from allthing.database import db
+from allthing.endpoints import endpoint_of
 from allthing.inputs import Input, Query
 from allthing.models import PollCategory, VoteBallot
 from tests.api import Admin, Polls
@@ -92,6 +93,14 @@ class TestExamples:
         }
 
         assert not missing, "add an example of each to tests/routes.py"
+
+    def test_every_one_has_a_body_or_a_query_where_the_route_reads_one(self, app: Flask) -> None:
+        for request in requests(app, {}):
+            typed = endpoint_of(app, request.endpoint)
+            if typed is not None:
+                example = request.example
+                assert (typed.body is not None) == (example.body is not None), str(request)
+                assert (typed.query is not None) == bool(example.query), str(request)
 
     def test_every_name_that_is_read_occurs_in_one(self) -> None:
         bodies = [example.body for example in EXAMPLES.values()]
@@ -508,6 +517,14 @@ class TestPaths:
             assert_refused(response, 404, *[] if key else [401])
 
         assert contents(app) == before
+
+    @pytest.mark.parametrize("worthless", WORTHLESS_IDS, ids=lambda value: ascii(value)[:20])
+    def test_file_that_the_documentation_lacks_is_not_found(
+        self, app: Flask, worthless: str
+    ) -> None:
+        path = quote(worthless, safe="") + "/x"
+        response = app.test_client().get(f"/docs/{path}", headers={"Origin": ORIGIN})
+        assert_refused(response, 404)
 
     def test_leading_slashes_change_neither_route_nor_guard(self, app: Flask) -> None:
         for path, status in (("//healthz", 200), ("///admin/categories", 401)):

@@ -8,13 +8,16 @@ from tests.api import Admin, Polls, today
 from tests.conftest import AppFactory
 
 
-@pytest.fixture
-def runner(app: Flask) -> FlaskCliRunner:
-    return app.test_cli_runner()
-
-
 def own_commands(app: Flask) -> list[str]:
     return [name for name in app.cli.commands if name != "db"]
+
+
+def test_all_commands_are_there(app: Flask) -> None:
+    names = """categories templates plans instances snapshots votes audit-logs rollover close
+        close-instance replace-instance create-category update-template-category
+        update-instance-category delete-template find-missing-snapshots create-missing-snapshots
+        regenerate-snapshots test-vote export seed-demo try-it"""
+    assert sorted(own_commands(app)) == sorted(names.split())
 
 
 def test_every_command_explains_itself(app: Flask, runner: FlaskCliRunner) -> None:
@@ -117,3 +120,35 @@ def test_a_database_that_is_away_ends_a_command_with_a_sentence(make_app: AppFac
 
     assert result.exit_code == 1
     assert result.output == "Error: the database does not answer, try again soon\n"
+
+
+@pytest.mark.parametrize("args", [["instances"], ["export"], ["votes", "--json"]], ids=" ".join)
+def test_a_database_that_is_away_ends_a_list_with_a_sentence(
+    make_app: AppFactory, args: list[str]
+) -> None:
+    app = make_app(database_url="postgresql://nobody@127.0.0.1:1/none")
+
+    result = app.test_cli_runner().invoke(args=args)
+
+    assert result.exit_code == 1
+    assert result.stderr == "Error: the database does not answer, try again soon\n"
+    assert ("error" in result.stdout) == ("--json" in args)
+
+
+@pytest.mark.parametrize("day", ["tomorrow", "2026-02-30", "0001-01-01", "9999-12-31", "2026-1-1"])
+@pytest.mark.parametrize("command", ["rollover", "close", "votes", "instances"])
+def test_an_impossible_date_is_a_wrong_call(
+    runner: FlaskCliRunner, admin: Admin, command: str, day: str
+) -> None:
+    result = runner.invoke(args=[command, "--date", day])
+
+    assert result.exit_code == 2
+    assert admin.audit() == []
+
+
+def test_an_argument_in_another_encoding_is_a_wrong_call(
+    runner: FlaskCliRunner, admin: Admin
+) -> None:
+    result = runner.invoke(args=["close-instance", "caf\udce9"])
+
+    assert (result.exit_code, admin.audit()) == (2, [])

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from allthing.database import Base, db
 from tests.api import Admin, Json, Polls, today
-from tests.queries import statements
+from tests.queries import engine_of, statements
 
 RANKED = {"pollType": "RANKED", "options": ("Leek", "Pea", "Corn")}
 HANGING_ON_TEMPLATES = (
@@ -157,7 +157,7 @@ def test_more_votes_and_polls_take_no_more_statements(
         for _ in range(votes):
             (poll,) = polls.listed()
             admin.done("POST", f"/instances/{poll['pollId']}/replace")
-        with app.app_context(), statements(db.engine) as seen:
+        with statements(engine_of(app)) as seen:
             delete(admin, template_id)
         sent.append(len(seen))
 

@@ -1,13 +1,15 @@
 """Import: a catalog in one body, entry by entry, as often as you like."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
+from sqlalchemy import insert
 
-from allthing.database import db
+from allthing.models import PollCategory
 from tests.api import Admin, Json
-from tests.queries import statements
+from tests.queries import engine_of, statements, wait_for_lock
 from tests.routes import contents
 
 FOOD = {"key": "food", "name": "Food", "emoji": "🍲", "sortOrder": 3}
@@ -258,6 +260,29 @@ def test_the_second_of_two_equal_keys_is_skipped(admin: Admin) -> None:
         "created",
         "skipped",
     ]
+    assert answer["errors"] == []
+
+
+@pytest.mark.postgresql
+def test_an_entry_that_the_database_refuses_never_touches_the_others(
+    admin: Admin, app: Flask
+) -> None:
+    """Somebody else adds the same category, and commits only while the import waits for it."""
+    drinks = {"key": "drinks", "name": "Drinks"}
+    rival = insert(PollCategory).values(id="rival", key="food", name="Rival", sortOrder=0)
+    with ThreadPoolExecutor(1) as pool, engine_of(app).connect() as connection:
+        connection.execute(rival)
+        importing = pool.submit(lambda: load(admin, categories=[FOOD, drinks], templates=[SOUP]))
+        wait_for_lock(engine_of(app))
+        connection.commit()
+        answer = importing.result()
+
+    assert actions(answer)[:2] == [
+        ("category", "food", "skipped"),
+        ("category", "drinks", "created"),
+    ]
+    assert categories(admin)["food"]["name"] == "Rival"
+    assert "drinks" in categories(admin)
 
 
 class TestDryRun:
@@ -298,7 +323,7 @@ def test_the_audit_says_what_came_of_it(admin: Admin) -> None:
 
 
 def number_of_statements(app: Flask, send: Callable[[], object]) -> int:
-    with app.app_context(), statements(db.engine) as seen:
+    with statements(engine_of(app)) as seen:
         send()
     return len(seen)
 

@@ -4,9 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
+from sqlalchemy import insert, select
 
+from allthing import clock
+from allthing.models import PollInstance, VoteBallot
 from tests.api import Admin, Json, Polls, today
 from tests.conftest import AppFactory
+from tests.queries import engine_of, wait_for_lock
 
 
 def instance(admin: Admin, instance_id: str) -> Json:
@@ -200,3 +204,54 @@ class TestReplacing:
             assert sorted(statuses) == [200, 409, 409, 409]
             listed = [p for p in polls.listed() if p["templateId"] == poll["templateId"]]
             assert len(listed) == 1
+
+    @pytest.mark.postgresql
+    def test_every_acknowledged_vote_is_in_the_old_polls_result(
+        self, polls: Polls, admin: Admin, app: Flask
+    ) -> None:
+        poll = polls.open()
+        option = poll["options"][0]["optionId"]
+        with ThreadPoolExecutor(1) as pool, engine_of(app).connect() as vote_under_way:
+            vote_under_way.execute(
+                select(PollInstance.id)
+                .where(PollInstance.id == poll["pollId"])
+                .with_for_update(read=True)
+            )
+            replacing = pool.submit(replace, admin, poll)
+            wait_for_lock(engine_of(app))
+            vote_under_way.execute(
+                insert(VoteBallot).values(
+                    id="late",
+                    instanceId=poll["pollId"],
+                    voterTokenHash="v",
+                    ipHash="i",
+                    firstChoiceOptionId=option,
+                    ranking="0",
+                    createdAt=clock.now(),
+                )
+            )
+            vote_under_way.commit()
+            replacing.result()
+
+        assert polls.results(poll)["totalVotes"] == 1
+
+    @pytest.mark.postgresql
+    def test_replacing_rolling_over_and_deleting_at_once_never_block_each_other(
+        self, polls: Polls, admin: Admin
+    ) -> None:
+        for _ in range(5):
+            poll = polls.open()
+            calls = [
+                ("POST", f"/instances/{poll['pollId']}/replace"),
+                ("DELETE", f"/templates/{poll['templateId']}?force=true"),
+                ("POST", f"/rollover?pollDate={today()}"),
+                ("POST", f"/instances/{poll['pollId']}/snapshot"),
+                ("POST", f"/instances/{poll['pollId']}/close"),
+            ]
+
+            with ThreadPoolExecutor(len(calls)) as pool:
+                answers = list(pool.map(lambda call: admin.call(*call), calls))
+
+            assert {answer.status_code for answer in answers} <= {200, 404, 409}
+            assert answers[1].status_code == 200
+            assert polls.listed() == []

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.redis_server import client as redis_connection
 from tests.served import WORKERS, ServedApp, served
 from tests.servers import redis_server
 
+CROWD = 30
 HEAL_SECONDS = 3
 REDIS_TIMEOUT = 0.5  # well above what a busy machine takes without any fault
 
@@ -117,6 +119,7 @@ class TestStopped:
         self, server: ServedApp, polls: Polls, redis: RedisServer
     ) -> None:
         poll = polls.open()
+        server.workers("/polls/today")
         before = len(server.log())
         redis.stop()
 
@@ -165,6 +168,23 @@ class TestFrozen:
 
         redis.thaw()
         healed(server)
+
+    def test_crowd_that_waits_for_it_waits_once_and_is_one_line_in_the_log(
+        self, server: ServedApp, polls: Polls, redis: RedisServer
+    ) -> None:
+        polls.open()
+        workers = server.workers("/polls/today")
+        before = len(server.log())
+        redis.freeze()
+
+        with ThreadPoolExecutor(CROWD) as pool:
+            begun = time.monotonic()
+            crowd = list(pool.map(server.get, ["/polls/today"] * CROWD))
+
+        assert {answer.status_code for answer in crowd} == {200}
+        assert time.monotonic() - begun < 4 * REDIS_TIMEOUT
+        away = Counter(line["process"] for line in server.logged("redis is away", before))
+        assert away == dict.fromkeys(workers, 1)
 
 
 @pytest.mark.usefixtures("app")

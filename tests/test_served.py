@@ -259,7 +259,14 @@ class TestEnd:
 
 
 class TestPostgresAway:
-    """Last in this file: after this all connections are new ones."""
+    def test_restart_between_two_requests_is_noticed_by_nobody(
+        self, server: ServedApp, postgres: PostgresServer
+    ) -> None:
+        server.workers("/polls/today")
+        postgres.stop("immediate")
+        postgres.start()
+
+        assert {server.get("/polls/today").status_code for _ in range(12)} == {200}
 
     def test_what_needs_it_is_unavailable_until_it_is_back(
         self, server: ServedApp, polls: Polls, postgres: PostgresServer

@@ -1,6 +1,6 @@
 """What the public sees of a day."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
@@ -38,6 +38,9 @@ def test_a_poll_has_the_fields_of_the_contract(polls: Polls, admin: Admin) -> No
 
     assert [(o["label"], o["sortOrder"]) for o in poll.pop("options")] == [("Leek", 0), ("Pea", 1)]
     assert poll.pop("pollId")
+    opens, closes = (datetime.fromisoformat(poll.pop(name)) for name in ("opensAt", "closesAt"))
+    assert opens <= clock.now() < closes
+    assert timedelta(hours=47) <= closes - opens <= timedelta(hours=49)
     assert poll == {
         "templateId": template["id"],
         "templateKey": template["key"],
@@ -52,6 +55,7 @@ def test_a_poll_has_the_fields_of_the_contract(polls: Polls, admin: Admin) -> No
         "status": "OPEN",
         "featured": True,
         "isNew": True,
+        "timezone": "America/New_York",
     }
 
 

@@ -16,6 +16,7 @@ from allthing.admin import (
     operations,
     plans,
     presets,
+    preview,
     snapshots,
     templates,
 )
@@ -46,6 +47,7 @@ for section in (
     operations,
     plans,
     presets,
+    preview,
     snapshots,
     templates,
 ):

@@ -75,6 +75,8 @@ class InstanceOut(Out):
     category_id: str
     poll_date: date
     close_date: date
+    opens_at: datetime
+    closes_at: datetime
     title: str
     question: str | None
     poll_type: str

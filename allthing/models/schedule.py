@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from allthing.clock import now
+from allthing.clock import end_of, now, start_of
 from allthing.database import Base, Id, Instant, new_id
 from allthing.models.catalog import AUDIENCES, POLL_TYPES
 
@@ -65,6 +65,7 @@ class PollInstance(Base):
         ),
         Index(None, "status", "pollDate"),
         Index(None, "pollDate"),
+        Index(None, "templateId", "pollDate"),
         Index(None, "categoryId"),
     )
 
@@ -89,6 +90,16 @@ class PollInstance(Base):
         cascade="all, delete-orphan", passive_deletes=True, order_by="PollInstanceOption.sort_order"
     )
 
+    @property
+    def opens_at(self) -> datetime:
+        """The instant at which its first day begins in the poll time zone."""
+        return start_of(self.poll_date)
+
+    @property
+    def closes_at(self) -> datetime:
+        """The first instant at which it takes no votes any more, whatever its status says."""
+        return end_of(self.close_date)
+
 
 class PollInstanceOption(Base):
     """An option of an instance. `sortOrder` counts from 0: ballots name options by it."""
@@ -108,9 +119,13 @@ class PollInstanceOption(Base):
 
 
 class RolloverRun(Base):
-    """The ledger: a poll day whose rollover has run, so that its first reader need not."""
+    """The ledger: a rollover that has run. A day that is in it need not be opened by a reader."""
 
     __tablename__ = "rolloverRuns"
+    __table_args__ = (Index(None, "pollDate"),)
 
-    poll_date: Mapped[date] = mapped_column("pollDate", primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    poll_date: Mapped[date] = mapped_column("pollDate")
     ran_at: Mapped[datetime] = mapped_column("ranAt", Instant, default=now)
+    created_count: Mapped[int] = mapped_column("createdCount")
+    closed_count: Mapped[int] = mapped_column("closedCount")

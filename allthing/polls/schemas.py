@@ -1,6 +1,6 @@
 """What the public door takes in and gives out."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import MISSING, Field
@@ -59,6 +59,9 @@ class PollOut(Out):
     template_key: str
     poll_date: date
     close_date: date
+    opens_at: datetime
+    closes_at: datetime
+    timezone: str
     title: str
     question: str | None
     context_text: str | None

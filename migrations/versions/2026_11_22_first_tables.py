@@ -102,10 +102,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "rolloverRuns",
+        sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("pollDate", sa.Date(), nullable=False),
         sa.Column("ranAt", Instant, nullable=False),
-        sa.PrimaryKeyConstraint("pollDate", name="pk_rolloverRuns"),
+        sa.Column("createdCount", sa.Integer(), nullable=False),
+        sa.Column("closedCount", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_rolloverRuns"),
     )
+    op.create_index("ix_rolloverRuns_pollDate", "rolloverRuns", ["pollDate"])
     op.create_table(
         "pollTemplates",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -182,6 +186,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_pollInstances_categoryId", "pollInstances", ["categoryId"])
     op.create_index("ix_pollInstances_pollDate", "pollInstances", ["pollDate"])
+    op.create_index(
+        "ix_pollInstances_templateId_pollDate", "pollInstances", ["templateId", "pollDate"]
+    )
     op.create_index("ix_pollInstances_status_pollDate", "pollInstances", ["status", "pollDate"])
     op.create_index(
         "uq_pollInstances_templateId_pollDate",

@@ -12,27 +12,27 @@ SAVED = {"ok": True, "category": CATEGORY}
 area = Area()
 
 
-def form(site: Site, name: str, parent: Json | None = None, **changes: object) -> Json:
+def form(site: Site, which: str, parent: Json | None = None, **changes: object) -> Json:
     """Fill in the form, which always sends the whole object."""
     return {
-        "key": site.key_for(name),
-        "name": f"Walk {name}",
+        "key": site.key_for(which),
+        "name": f"Walk {which}",
         "sortOrder": 900,
         "parentCategoryId": parent and parent["id"],
     } | changes
 
 
-def create(site: Site, name: str, parent: Json | None = None, **changes: object) -> Json:
-    body = form(site, name, parent, **changes)
-    answer = site.portal("POST", "/categories", body)
+def create(site: Site, which: str, parent: Json | None = None, **changes: object) -> Json:
+    body = form(site, which, parent, **changes)
+    answer = site.portal("POST", "/categories", body | {"isActive": True})  # is none of ours
     fits(answer, SAVED)
     fits(answer["category"], body, "the new category")
-    site.kept[name] = answer["category"]
+    site.kept[which] = answer["category"]
     return answer["category"]
 
 
-def update(site: Site, name: str, method: str = "PUT", **changes: object) -> Json:
-    answer = site.portal(method, f"/categories/{site.kept[name]['id']}", changes)
+def update(site: Site, which: str, method: str = "PUT", **changes: object) -> Json:
+    answer = site.portal(method, f"/categories/{site.kept[which]['id']}", changes)
     fits(answer, SAVED)
     fits(answer["category"], changes, "the changed category")
     return answer["category"]
@@ -47,7 +47,7 @@ def everything(categories: list[Json]) -> Iterator[Json]:
 @area.step
 def create_tree(site: Site) -> None:
     """Categories are created at the top, below it and below that; null is no parent."""
-    food = create(site, "food", isActive=True)
+    food = create(site, "food")
     same(food["parentCategoryId"], None, "parentCategoryId")
     soups = create(site, "soups", food, sortOrder=2)
     create(site, "breads", food, sortOrder=1)

@@ -51,23 +51,16 @@ def fits(value: Any, shape: Any, place: str = "the answer") -> None:
     `Nullable`; or a value that is meant as it is.
     """
     match shape:
-        case Mapping():
+        case Mapping() | Each():
             fits_object(value, shape, place)
         case [inner]:
             check(isinstance(value, list), f"{place} is {brief(value)}, not an array")
             for n, entry in enumerate(value):
                 fits(entry, inner, f"{place}[{n}]")
-        case Each(inner):
-            check(isinstance(value, dict), f"{place} is {brief(value)}, not an object")
-            for name, entry in value.items():
-                fits(entry, inner, f"{place}.{name}")
         case Nullable(inner):
-            if value is not None:
-                fits(value, inner, place)
+            fits(value, None if value is None else inner, place)
         case type() | UnionType():
-            is_number = isinstance(value, bool) and shape is not bool
-            is_right = isinstance(value, shape) and not is_number
-            check(is_right, f"{place} is {brief(value)}, not {describe_type(shape)}")
+            check(is_a(value, shape), f"{place} is {brief(value)}, not {describe_type(shape)}")
         case set():
             check(value in shape, f"{place} is {brief(value)}, not one of {sorted(shape)}")
         case _ if callable(shape):
@@ -76,12 +69,19 @@ def fits(value: Any, shape: Any, place: str = "the answer") -> None:
             same(value, shape, place)
 
 
-def fits_object(value: Any, shape: Mapping[str, Any], place: str) -> None:
+def fits_object(value: Any, shape: Mapping[str, Any] | Each, place: str) -> None:
     check(isinstance(value, dict), f"{place} is {brief(value)}, not an object")
+    if isinstance(shape, Each):
+        shape = dict.fromkeys(value, shape.inner)
     missing = [name for name in shape if name not in value]
     check(not missing, f"{place} lacks {', '.join(missing)}")
     for name, inner in shape.items():
         fits(value[name], inner, f"{place}.{name}")
+
+
+def is_a(value: object, kind: type | UnionType) -> bool:
+    """Tell the type as JSON has it: true is no number."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def brief(value: object) -> str:

@@ -64,7 +64,9 @@ def allow_other_local_pages(site: Site) -> None:
         return
     for scheme in ("http", "https"):
         for port in (3000, 5173):
-            preflight(site, "/polls/today", "GET", {200, 204}, f"{scheme}://localhost:{port}")
+            origin = f"{scheme}://localhost:{port}"
+            answer = preflight(site, "/polls/today", "GET", {200, 204}, origin).headers
+            same(answer.get("Access-Control-Allow-Origin"), origin, "Access-Control-Allow-Origin")
 
 
 @area.step

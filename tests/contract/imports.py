@@ -8,23 +8,23 @@ from tests.contract.walk import Area
 area = Area()
 
 
-def category(site: Site, name: str, **changes: object) -> Json:
+def category(site: Site, key: str, **changes: object) -> Json:
     return {
-        "key": site.key_for(name),
-        "name": f"Walk {name}",
+        "key": site.key_for(key),
+        "name": f"Walk {key}",
         "emoji": "🥖",
         "sortOrder": 901,
     } | changes
 
 
-def template(site: Site, name: str, **changes: object) -> Json:
+def template(site: Site, key: str, **changes: object) -> Json:
     """Write a template as the page's own help text has it: its audience is EVERYONE."""
     labels = (("rye", "Rye"), ("oat", "Oat"))
-    options = [{"key": key, "label": x, "sortOrder": n} for n, (key, x) in enumerate(labels)]
+    options = [{"key": k, "label": x, "sortOrder": n} for n, (k, x) in enumerate(labels)]
     return {
         "categoryKey": site.key_for("imported"),
-        "key": site.key_for(name),
-        "title": f"Walk {name}",
+        "key": site.key_for(key),
+        "title": f"Walk {key}",
         "question": None,
         "pollType": "SINGLE",
         "maxRank": None,
@@ -36,23 +36,31 @@ def template(site: Site, name: str, **changes: object) -> Json:
     } | changes
 
 
-def send(site: Site, categories: list[Json], templates: list[Json]) -> tuple[Json, list[str]]:
-    """Import, and return the answer with what became of each entry."""
+def send(site: Site, categories: list[Json], templates: list[Json]) -> tuple[Json, list[Json]]:
+    """Import; return the answer, and what it tells of each entry, in the order of the entries."""
     answer = site.portal("POST", "/import", {"categories": categories, "templates": templates})
     fits(answer, IMPORT)
-    same(len(answer["details"]), len(categories) + len(templates), "the number of details")
-    return answer, [detail["action"] for detail in answer["details"]]
+    told = {(detail["type"], detail["key"]): detail for detail in answer["details"]}
+    sent = [("category", c["key"]) for c in categories] + [
+        ("template", t["key"]) for t in templates
+    ]
+    same(set(told), set(sent), "what the details are about")
+    return answer, [told[entry] for entry in sent]
+
+
+def actions(details: list[Json]) -> list[str]:
+    return [detail["action"] for detail in details]
 
 
 @area.step
 def import_new(site: Site) -> None:
     """Categories with an emoji and templates for EVERYONE are created."""
     entries = [category(site, "imported")], [template(site, "rye")]
-    answer, actions = send(site, *entries)
+    answer, details = send(site, *entries)
     fits(answer, {"categoriesCreated": 1, "templatesCreated": 1, "errors": []})
-    same(actions, ["created", "created"], "the actions")
-    keys = [detail["key"] for detail in answer["details"]]
-    same(keys, [site.key_for("imported"), site.key_for("rye")], "the keys in the details")
+    same(actions(details), ["created", "created"], "the actions")
+    same([each["name"] for each in details], ["Walk imported", "Walk rye"], "the names")
+    same([each["error"] for each in details], [None, None], "the errors")
     remember(site)
     listed = site.portal("GET", f"/templates?categoryId={site.kept['imported']['id']}")
     sent = {"audience": "PUBLIC", "isActive": False, "featured": True, "title": "Walk rye"}
@@ -74,10 +82,10 @@ def remember(site: Site) -> None:
 def import_again(site: Site) -> None:
     """A known category takes the new name and place; a known template is skipped, and says so."""
     entries = [category(site, "imported", name="Walk bakery")], [template(site, "rye", title="New")]
-    answer, actions = send(site, *entries)
+    answer, details = send(site, *entries)
     fits(answer, {"categoriesCreated": 0, "templatesCreated": 0})
-    same(actions, ["updated", "skipped"], "the actions")
-    fits(answer["details"][1]["error"], is_sentence, "the error of the skipped template")
+    same(actions(details), ["updated", "skipped"], "the actions")
+    fits(details[1]["error"], is_sentence, "the error of the skipped template")
     remember(site)
     same(site.kept["imported"]["name"], "Walk bakery", "the name of the category")
 
@@ -87,15 +95,15 @@ def import_with_faults(site: Site) -> None:
     """What is wrong with an entry is told with it, and the others are imported."""
     faults = [
         template(site, "lost", categoryKey=site.key_for("nowhere")),
-        template(site, "one option", key=site.key_for("one"), options=[]),
+        template(site, "option", options=[]),
         template(site, "type", pollType="APPROVAL"),
         template(site, "month", durationDays=31),
     ]
-    answer, actions = send(site, [category(site, "imported")], [*faults, template(site, "oat")])
-    same(actions, ["updated", *["skipped"] * len(faults), "created"], "the actions")
+    answer, details = send(site, [category(site, "imported")], [*faults, template(site, "oat")])
+    same(actions(details), ["updated", *["skipped"] * len(faults), "created"], "the actions")
     same(answer["templatesCreated"], 1, "templatesCreated")
     check(len(answer["errors"]) >= len(faults), f"only {len(answer['errors'])} errors are told")
-    for detail in answer["details"][1:-1]:
+    for detail in details[1:-1]:
         fits(detail["error"], is_sentence, f"the error of {detail['key']}")
     remember(site)
 

@@ -84,7 +84,7 @@ class Site:
         origin = response.request.headers.get("Origin")
         allowed = response.headers.get("Access-Control-Allow-Origin")
         if origin != self.origin:
-            check(allowed in {None, self.origin}, f"{what} lets {allowed} read, asked by {origin}")
+            check(allowed in {None, origin}, f"{what} lets {allowed} read, asked by {origin}")
             return
         same(allowed, origin, f"Access-Control-Allow-Origin of {what}")
         credentials = response.headers.get("Access-Control-Allow-Credentials")

@@ -89,7 +89,7 @@ def make_keys(site: Site) -> None:
     """A key is made of the category's and three words of the title, and is unique."""
     stem = f"{site.kept['hot']['key']}-best-soup-ever"
     same(site.kept["single"]["key"], stem, "the key")
-    again = create(site, "again", form(site, "BEST  soup, ever!", "Leek", "Pea", isActive=False))
+    again = create(site, "again", form(site, "BEST soup, ever!", "Leek", "Pea", isActive=False))
     same(again["key"], f"{stem}-2", "the second key")
     nothing = create(site, "nothing", form(site, "¿¡ ?!", "Leek", "Pea", isActive=False))
     same(nothing["key"], f"{site.kept['hot']['key']}-poll", "the key of a title without letters")
