@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format types imports migrations lock clean
+.PHONY: help run test check lint format types imports migrations contract lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ imports: .venv/development ## Check who imports whom
 
 migrations: .venv/development ## Check that models and migrations agree, on both databases
 	$(BIN)/python -m tests.migrations
+
+contract: .venv/development ## Walk the wire contract on a server: make contract BASE=URL KEY=KEY
+	@[ "$(BASE)" ] && [ "$(KEY)" ] || { echo "say: make contract BASE=URL KEY=KEY"; exit 2; }
+	@$(BIN)/python -m tests.contract --base "$(BASE)" --key "$(KEY)" $(ARGS)
 
 lock: .venv/development ## Pin the newest allowed packages, with hashes, for Python 3.11 and later
 	for set in requirements requirements-dev; do \

@@ -117,6 +117,17 @@ class Settings(BaseSettings):
         0, ge=0, description="A closed poll with fewer ballots gets no snapshot."
     )
 
+    turnstile_secret_key: str = Field(
+        "", description="Cloudflare Turnstile secret. Empty: votes need no bot check."
+    )
+    turnstile_fail_open: bool = Field(
+        default=False, description="Take votes while Turnstile does not answer."
+    )
+    turnstile_url: str = Field(
+        "https://challenges.cloudflare.com/turnstile/v0/siteverify",
+        description="Where Turnstile tokens are verified.",
+    )
+
     global_rate_limit: Rate = Field(
         "100 per minute", description="Requests per client, `/healthz` and `/readyz` excepted."
     )

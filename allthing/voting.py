@@ -64,9 +64,7 @@ def cast_ballot(instance_id: str, ballot: Ballot, voter: Voter, today: date) -> 
     instance = find(PollInstance, instance_id, lock="share")
     if is_retry(instance_id, ballot):
         return True
-    if instance.status != "OPEN" or not instance.poll_date <= today <= instance.close_date:
-        raise PollNotOpen("this poll is not open for votes")
-    ranking = checked_ranking(instance, ballot.choices)
+    ranking = accepted_ranking(instance, ballot, today)
     voter_hash = keyed_hash(instance_id, "voter", voter.token)
     address_hash = keyed_hash(instance_id, "address", voter.address)
     refuse_known_voter(instance_id, voter_hash)
@@ -96,6 +94,24 @@ def cast_ballot(instance_id: str, ballot: Ballot, voter: Voter, today: date) -> 
     if is_retry(instance_id, ballot):  # a twin of this request was faster
         return True
     raise AlreadyVoted("you have voted in this poll")
+
+
+def check_ballot(instance_id: str, ballot: Ballot, today: date) -> bool:
+    """Say whether a ballot is a retry, as `cast_ballot` would, and refuse what it would refuse.
+
+    Nothing is stored or locked: for asking before a check that can be passed only once.
+    """
+    if is_retry(instance_id, ballot):
+        return True
+    accepted_ranking(find(PollInstance, instance_id), ballot, today)
+    return False
+
+
+def accepted_ranking(instance: PollInstance, ballot: Ballot, today: date) -> str:
+    """Return the ballot's ranking as stored, if the poll is open and its rules allow it."""
+    if instance.status != "OPEN" or not instance.poll_date <= today <= instance.close_date:
+        raise PollNotOpen("this poll is not open for votes")
+    return checked_ranking(instance, ballot.choices)
 
 
 def checked_ranking(instance: PollInstance, choices: Sequence[str]) -> str:

@@ -93,7 +93,7 @@ class Daemon:
         """
         self._answers = answers
         while True:
-            self.port = _free_port()
+            self.port = free_port()
             self._command = command(self.port)
             try:
                 return self.start()
@@ -131,8 +131,11 @@ class Daemon:
         if not self._process:
             return
         self.thaw()
-        numbers = {"fast": signal.SIGINT, "immediate": self._crash}
-        self._process.send_signal(numbers.get(mode, mode))
+        number = {"fast": signal.SIGINT, "immediate": self._crash}.get(mode, mode)
+        if number == signal.SIGKILL:  # of which a server can't tell its children
+            watchdog.kill_family(self._process.pid)
+        else:
+            self._process.send_signal(number)
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -208,7 +211,8 @@ def _environment() -> dict[str, str]:
     return ours | {"LC_ALL": "C"}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nobody listens now."""
     # Below the range that the system gives to outgoing connections: one of those might take the
     # port while the server is stopped, or even connect to itself and look like a server.
     while True:

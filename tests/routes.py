@@ -30,6 +30,8 @@ UNWALKED = frozenset({"HEAD", "OPTIONS"})
 class Example:
     """A request that a route takes. `<names>` stand for ids of what `store` made.
 
+    `status` is not 200 only where a route can't succeed on the server of the tests.
+
     `body` has every field that the route knows, `required` those that it can't do without, and
     `lengths` how many characters a text may have.
     """
@@ -38,6 +40,7 @@ class Example:
     required: tuple[str, ...] = ()
     lengths: Mapping[str, int] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
 
 
 SURVEY_LENGTHS = {
@@ -125,6 +128,7 @@ EXAMPLES = {
         lengths={"key": 64, "title": 256, "question": 1000},
     ),
     "admin.templates.delete_template": Example(query={"force": "true"}),
+    "admin.templates.generate_context": Example(status=503),
     "admin.templates.set_active": Example(body={"isActive": False}, required=("isActive",)),
     "admin.templates.set_featured": Example(body={"featured": True}, required=("featured",)),
     "admin.templates.replace_options": Example(

@@ -27,7 +27,7 @@ class ServedApp(Server):
         environment = {name.upper(): str(value) for name, value in settings.items()}
         self._gunicorn = Daemon(
             "allthing-gunicorn",
-            crash=signal.SIGQUIT,
+            crash=signal.SIGKILL,
             identity={},  # only we may be able to read our virtual environment
             environment=environment | {"PYTHONPATH": str(ROOT)},
         )

@@ -598,6 +598,7 @@ WORTHLESS_VALUES = {
     "cursor": ["", "x", "é", "MjAzMQ==", "=" * 5000, "MjAzMS0xMy00MHwwMDAw", "_" * 64],
 }
 WORTHLESS_VALUES["isActive"] = WORTHLESS_VALUES["force"] = WORTHLESS_VALUES["success"]
+WORTHLESS_VALUES["days"] = WORTHLESS_VALUES["limit"]
 WORTHLESS_VALUES["offset"] = [*WORTHLESS_VALUES["limit"], str(2**63)]
 WORTHLESS_VALUES["from"] = WORTHLESS_VALUES["to"] = [
     "",

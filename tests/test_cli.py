@@ -5,7 +5,7 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 
 from tests.api import Admin, Polls, today
-from tests.conftest import AppFactory
+from tests.conftest import ROOT, AppFactory
 
 
 def own_commands(app: Flask) -> list[str]:
@@ -26,6 +26,12 @@ def test_every_command_explains_itself(app: Flask, runner: FlaskCliRunner) -> No
 
         assert result.exit_code == 0
         assert app.cli.commands[name].help, name
+
+
+def test_every_command_is_in_the_readme(app: Flask) -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    assert [name for name in own_commands(app) if f"\nflask {name} " not in readme] == []
 
 
 def test_unknown_flags_are_errors(app: Flask, runner: FlaskCliRunner) -> None:

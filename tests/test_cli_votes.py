@@ -10,6 +10,7 @@ from flask.testing import FlaskCliRunner
 from sqlalchemy import select
 
 from allthing import clock
+from allthing.cli import votes
 from allthing.database import db
 from allthing.models import VoteBallot
 from tests.api import Json, Polls
@@ -152,13 +153,14 @@ def test_many_votes_are_audited_once_and_print_nothing_but_the_answer(
 
 
 def test_a_refusal_on_the_way_says_how_many_votes_stand(
-    app: Flask, runner: FlaskCliRunner, polls: Polls
+    app: Flask, runner: FlaskCliRunner, polls: Polls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    poll = polls.open()
     with app.app_context():
         midnight = clock.end_of(clock.today())
+    monkeypatch.setattr(votes, "BATCH", 5)
     with time_machine.travel(midnight - timedelta(seconds=2)):
-        poll = polls.open()
-        status, output = cast(runner, poll, "--count", "100000")
+        status, output = cast(runner, poll, "--count", "20000")
 
     stand = len(rankings(app, poll))
     assert status == 1

@@ -55,8 +55,10 @@ def test_second_walk_finds_nothing_of_the_first(server: ServedApp) -> None:
     assert server.get("/polls/today").json()["data"]["categories"] == []
 
 
-def test_walk_tells_what_is_wrong(server: ServedApp) -> None:
+def test_walk_tells_what_is_wrong_and_changes_nothing_where_it_may_not(server: ServedApp) -> None:
     done = walk(server.url, "--origin", "https://elsewhere.example")
     assert done.returncode == 1
     assert "FAIL The login probe takes the key" in done.stdout
     assert done.stdout.splitlines()[-1].endswith(" failed")
+    headers = {"x-admin-key": ADMIN_KEY}
+    assert server.get("/admin/categories", headers=headers).json() == {"categories": []}

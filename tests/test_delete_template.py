@@ -1,5 +1,7 @@
 """Deleting a template: refused while it has polls, unless all of them may go with it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
@@ -7,6 +9,7 @@ from sqlalchemy import func, select
 from allthing.database import Base, db
 from tests.api import Admin, Json, Polls, today
 from tests.queries import engine_of, statements
+from tests.under_way import commit_when_waited_for, vote_under_way
 
 RANKED = {"pollType": "RANKED", "options": ("Leek", "Pea", "Corn")}
 HANGING_ON_TEMPLATES = (
@@ -113,6 +116,18 @@ def test_its_polls_are_gone_from_public_reads_at_once(polls: Polls, admin: Admin
     results = polls.app.test_client().get(f"/polls/{poll['pollId']}/results")
     assert results.status_code == 404
     assert polls.vote(poll, "Pea").status_code == 404
+
+
+@pytest.mark.postgresql
+def test_a_vote_under_way_is_waited_for_and_deleted_as_well(
+    polls: Polls, admin: Admin, app: Flask
+) -> None:
+    poll = polls.open()
+    with ThreadPoolExecutor(1) as pool, vote_under_way(app, poll) as vote:
+        deleting = pool.submit(delete, admin, poll["templateId"])
+        commit_when_waited_for(app, vote)
+
+    assert deleting.result()["cascadeDeleted"]["votes"] == 1
 
 
 def test_a_deleted_templates_key_is_free_again(admin: Admin) -> None:

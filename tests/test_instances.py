@@ -4,13 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select
 
-from allthing import clock
-from allthing.models import PollInstance, VoteBallot
 from tests.api import Admin, Json, Polls, today
 from tests.conftest import AppFactory
-from tests.queries import engine_of, wait_for_lock
+from tests.under_way import commit_when_waited_for, vote_under_way
 
 
 def instance(admin: Admin, instance_id: str) -> Json:
@@ -210,27 +207,9 @@ class TestReplacing:
         self, polls: Polls, admin: Admin, app: Flask
     ) -> None:
         poll = polls.open()
-        option = poll["options"][0]["optionId"]
-        with ThreadPoolExecutor(1) as pool, engine_of(app).connect() as vote_under_way:
-            vote_under_way.execute(
-                select(PollInstance.id)
-                .where(PollInstance.id == poll["pollId"])
-                .with_for_update(read=True)
-            )
+        with ThreadPoolExecutor(1) as pool, vote_under_way(app, poll) as vote:
             replacing = pool.submit(replace, admin, poll)
-            wait_for_lock(engine_of(app))
-            vote_under_way.execute(
-                insert(VoteBallot).values(
-                    id="late",
-                    instanceId=poll["pollId"],
-                    voterTokenHash="v",
-                    ipHash="i",
-                    firstChoiceOptionId=option,
-                    ranking="0",
-                    createdAt=clock.now(),
-                )
-            )
-            vote_under_way.commit()
+            commit_when_waited_for(app, vote)
             replacing.result()
 
         assert polls.results(poll)["totalVotes"] == 1

@@ -25,7 +25,7 @@ from allthing.redis_client import (
 )
 from tests.api import Admin, Polls
 from tests.conftest import ADMIN_KEY, AppFactory
-from tests.daemon import _free_port
+from tests.daemon import free_port
 from tests.redis_server import RedisServer
 from tests.redis_server import client as redis_connection
 from tests.served import WORKERS, ServedApp, served
@@ -76,7 +76,7 @@ def polls(make_app: AppFactory, redis: RedisServer) -> Polls:
 
 @pytest.fixture
 def nowhere() -> str:
-    return f"redis://127.0.0.1:{_free_port()}/0"
+    return f"redis://127.0.0.1:{free_port()}/0"
 
 
 def redis_states(server: ServedApp) -> set[str]:

@@ -1,11 +1,12 @@
 """The app under gunicorn, on a PostgreSQL of its own: many at once, faults, and the end."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -23,8 +24,9 @@ from allthing.models import PollInstance, RolloverRun
 from tests.api import Admin, Polls
 from tests.conftest import ADMIN_KEY, ROOT, SECRET_KEY, dispose
 from tests.postgres import PostgresServer
-from tests.served import ServedApp, served
+from tests.served import WORKERS, ServedApp, served
 from tests.servers import postgres_server
+from tests.watchdog import is_alive
 
 pytestmark = pytest.mark.postgresql
 
@@ -32,6 +34,13 @@ CROWD = 30
 HOLD = "/hold?seconds=0.2"
 HEAL_SECONDS = 5
 POOLS = 60  # 2 workers x (20 + 10) connections
+ABANDONED_RUN = """
+import signal
+from tests.served import served
+with served() as server:
+    print(*server.workers(), flush=True)
+    signal.pause()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +264,16 @@ class TestEnd:
     def test_nothing_is_left_of_a_served_app(self, settings: dict[str, Any]) -> None:
         with served(**settings) as server:
             workers = server.workers()
-        assert not any(Path("/proc", str(worker)).exists() for worker in workers)
+        assert not any(map(is_alive, workers))
+
+    def test_nothing_is_left_of_a_killed_run(self) -> None:
+        script = [sys.executable, "-c", ABANDONED_RUN]
+        with subprocess.Popen(script, stdout=subprocess.PIPE, text=True, cwd=ROOT) as run:
+            assert run.stdout
+            workers = [int(pid) for pid in run.stdout.readline().split()]
+            run.kill()
+        assert len(workers) == WORKERS
+        until(lambda: not any(map(is_alive, workers)), 20)
 
 
 class TestPostgresAway:

@@ -44,9 +44,9 @@ def end(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while _is_alive(pid) and time.monotonic() < deadline:
+    while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
-    if _is_alive(pid):
+    if is_alive(pid):
         kill_family(pid)
 
 
@@ -74,7 +74,8 @@ def _family(pid: int) -> list[int]:
     return family
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Tell whether a process still runs."""
     # A zombie is dead: its parent may be a container's first process that never reaps.
     return any(one == pid and state not in "ZX" for one, state, _ in _processes())
 

@@ -2,24 +2,22 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from allthing.database import ID_LENGTH
-from allthing.inputs import Int32, Line, Prose, null_if_empty
+from allthing.inputs import Int32, Line, NullIfEmpty, Prose, Visible
 
 MAX_OPTIONS = 100
 
 Key = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[a-z0-9-]+$")]
-Name = Annotated[Line, Field(min_length=2, max_length=128)]
-Title = Annotated[Line, Field(min_length=2, max_length=256)]
-Label = Annotated[Line, Field(min_length=1, max_length=256)]
-Question = Annotated[Annotated[Line, Field(max_length=1000)] | None, BeforeValidator(null_if_empty)]
-ContextText = Annotated[Prose | None, BeforeValidator(null_if_empty)]
-Description = Annotated[
-    Annotated[Line, Field(max_length=500)] | None, BeforeValidator(null_if_empty)
-]
+Name = Annotated[str, Field(min_length=2, max_length=128), Visible(2)]
+Title = Annotated[str, Field(min_length=2, max_length=256), Visible(2)]
+Label = Annotated[str, Field(min_length=1, max_length=256), Visible(1)]
+Question = Annotated[str, Field(max_length=1000), Line, NullIfEmpty] | None
+ContextText = Annotated[str, Prose, NullIfEmpty] | None
+Description = Annotated[str, Field(max_length=500), Line, NullIfEmpty] | None
 EntityId = Annotated[str, Field(max_length=ID_LENGTH)]
-ParentId = Annotated[EntityId | None, BeforeValidator(null_if_empty)]
+ParentId = Annotated[EntityId, NullIfEmpty] | None
 PollType = Literal["SINGLE", "RANKED"]
 Audience = Literal["PUBLIC", "USER_ONLY"]
 MaxRank = Annotated[int, Field(ge=1, le=MAX_OPTIONS)] | None

@@ -12,7 +12,7 @@ from allthing.admin.fields import MAX_OPTIONS, Audience, MaxRank, PollType, Sort
 from allthing.admin.schemas import OptionIn, labels_in_order
 from allthing.endpoints import Out, endpoint
 from allthing.importing import Entry, Outcome, import_catalog
-from allthing.inputs import Input, Line, null_if_empty, validate
+from allthing.inputs import Input, Line, NullIfEmpty, Visible, validate
 from allthing.problems import Invalid
 
 SHOWN_LENGTH = 200
@@ -33,15 +33,15 @@ def audience_of(value: object) -> object:
 
 
 ImportedKey = Annotated[str, AfterValidator(clean_key), Field(max_length=64)]
-Title = Annotated[Line, Field(max_length=200)]
-Question = Annotated[Annotated[Line, Field(max_length=500)] | None, BeforeValidator(null_if_empty)]
+Title = Annotated[str, Field(max_length=200), Visible(1)]
+Question = Annotated[str, Field(max_length=500), Line, NullIfEmpty] | None
 
 
 class ImportedCategoryIn(Input):
     """A category. Without `sortOrder` a known one keeps its place, a new one comes first."""
 
     key: ImportedKey
-    name: Annotated[Line, Field(max_length=100)]
+    name: Annotated[str, Field(max_length=100), Visible(1)]
     sort_order: SortOrder | MISSING = MISSING
 
 

@@ -14,15 +14,15 @@ from allthing.admin.fields import MAX_OPTIONS, Description, SortOrder
 from allthing.admin.schemas import to_json
 from allthing.database import db, find
 from allthing.endpoints import Out, endpoint
-from allthing.inputs import Input, Line
+from allthing.inputs import Input, Visible
 from allthing.models import PresetOptionSet
 
 bp = Blueprint("presets", __name__, url_prefix="/presets")
 
 
 class PresetOptionIn(Input):
-    option_id: Annotated[Line, Field(min_length=1, max_length=64)]
-    label: Annotated[Line, Field(min_length=1, max_length=200)]
+    option_id: Annotated[str, Field(min_length=1, max_length=64), Visible(1)]
+    label: Annotated[str, Field(min_length=1, max_length=200), Visible(1)]
     sort_order: SortOrder = 0
 
 
@@ -30,7 +30,7 @@ def in_order(options: list[PresetOptionIn]) -> list[PresetOptionIn]:
     return sorted(options, key=lambda option: option.sort_order)
 
 
-PresetName = Annotated[Line, Field(min_length=1, max_length=128)]
+PresetName = Annotated[str, Field(min_length=1, max_length=128), Visible(1)]
 PresetOptions = Annotated[
     list[PresetOptionIn], Field(min_length=1, max_length=MAX_OPTIONS), AfterValidator(in_order)
 ]

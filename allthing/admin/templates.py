@@ -28,6 +28,7 @@ from allthing.database import db, find
 from allthing.endpoints import Out, endpoint
 from allthing.inputs import Input, Query
 from allthing.models import PollTemplate
+from allthing.problems import Unavailable
 
 bp = Blueprint("templates", __name__, url_prefix="/templates")
 
@@ -116,6 +117,11 @@ class DeletedTemplateAnswer(Out):
     cascade_deleted: CascadeOut
 
 
+class GeneratedContextAnswer(Out):
+    ok: bool = True
+    context_text: str
+
+
 @bp.get("")
 @endpoint()
 def list_templates(query: TemplateQuery) -> TemplatesAnswer:
@@ -196,6 +202,15 @@ def replace_options(template_id: str, body: OptionsIn) -> ReplacedOptionsAnswer:
     catalog.replace_options(template, labels)
     describe(template.id, before={"options": before}, after={"options": labels})
     return ReplacedOptionsAnswer(template_id=template.id, option_count=len(labels))
+
+
+@bp.post("/<template_id>/generate-context")
+@audited("generate_poll_context", "template")
+@endpoint()
+def generate_context(template_id: str) -> GeneratedContextAnswer:
+    """Write a context text for the template; there is no writer yet, so this is always a 503."""
+    find(PollTemplate, template_id)
+    raise Unavailable("writing context texts is not configured on this server")
 
 
 def change(template_id: str, changes: Mapping[str, Any]) -> ChangedTemplateAnswer:

@@ -17,7 +17,10 @@ from allthing.cli.output import Answer, listed
 @click.option("--admin-key-hash", default=None)
 @click.option("--failed", is_flag=True, help="Only actions that failed.")
 def audit_logs(failed: bool, **filters: Any) -> Answer:
-    """Show who did what, newest first: UTC time, who, action, entity, result."""
+    """Show who did what, newest first.
+
+    Columns: UTC time, who, action, entity id, result.
+    """
     query = AuditLogQuery.model_construct(**filters, success=False if failed else None)
     rows = [AuditLogOut.model_validate(row) for row in find_audit_logs(query)[0]]
     return listed(rows, columns)

@@ -16,7 +16,10 @@ from allthing.inputs import validate
 
 @reading("categories")
 def categories() -> Answer:
-    """List all categories as a tree: id, name, key."""
+    """List all categories as a tree.
+
+    Columns: id, name, key.
+    """
     nodes = list(walk(do(category_section.list_categories).categories))
     rows = [(node.id, "  " * depth + short(node.name, 30), node.key) for node, depth in nodes]
     flat = [node.model_dump(mode="json", exclude={"sub_categories"}) for node, _ in nodes]
@@ -33,7 +36,10 @@ def walk(nodes: Sequence[CategoryNode], depth: int = 0) -> Iterator[tuple[Catego
 @click.option("--category-id", default=None, help="Only those of this category.")
 @click.option("--active/--resting", default=None, help="Only those that recur, or do not.")
 def templates(category_id: str | None, active: bool | None) -> Answer:
-    """List templates by category and key: id, state, type, days open, title."""
+    """List templates by category and key.
+
+    Columns: id, active or resting, type, days open, title.
+    """
     query = validate(TemplateQuery, {"categoryId": category_id, "isActive": active})
     return listed(
         do(template_section.list_templates, query).templates,

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import click
 from flask import g
@@ -110,7 +111,6 @@ def run_audited(
     except click.UsageError:
         raise
     except (Exception, KeyboardInterrupt) as fault:
-        db.session.rollback()
         description = described(entity_id)
         description.changes = None
         log_admin_action(g.admin, what, description, error=sentence(fault))
@@ -120,9 +120,13 @@ def run_audited(
 
 
 def described(entity_id: str | None) -> Description:
-    """Return what the command described, with the entity it was called for if it got no further."""
+    """Return what the command described, with the entity it was called for if it got no further.
+
+    That one is kept percent-encoded, as the gate keeps what comes out of a path.
+    """
     description: Description = g.get("audit") or Description()
-    description.entity_id = description.entity_id or entity_id
+    if description.entity_id is None and entity_id is not None:
+        description.entity_id = quote(entity_id)
     description.details |= {"command": click.get_current_context().info_name}
     return description
 

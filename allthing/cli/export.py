@@ -59,9 +59,10 @@ PARTS: dict[str, tuple[type[Out], Select[Any]]] = {
     help="The file to write, replaced in one step.  [default: standard output]",
 )
 def export(output: str) -> Answer | None:
-    """Write catalog, plans, polls and results as one JSON document, without any ballot.
+    """Write all but the ballots as one JSON document.
 
-    It shows one moment, and may be of any size: what is not written yet waits on disk.
+    Categories, presets, templates, plans, polls and snapshots, as they stand at one moment. It may
+    be of any size: it is collected on disk, in the folder for temporary files.
     """
     try:
         counts = write_export(output)

@@ -24,7 +24,10 @@ from allthing.models.schedule import STATUSES
 @click.option("--template-id", default=None, help="Only those of this template.")
 @limit_option
 def instances(limit: int, **filters: object) -> Answer:
-    """List polls, newest first: id, first day, last day, status, title."""
+    """List polls, newest first.
+
+    Columns: id, first day, last day, status, title.
+    """
     given = {name: value for name, value in filters.items() if value is not None}
     found = db.session.scalars(
         select(PollInstance)
@@ -45,7 +48,10 @@ def instances(limit: int, **filters: object) -> Answer:
 @click.option("--to", "until", type=DAY, help="The last day.")
 @limit_option
 def plans(template_id: str | None, since: date | None, until: date | None, limit: int) -> Answer:
-    """List what is planned, by date: date, template, what it changes."""
+    """List what is planned, by date.
+
+    Columns: date, template id, what it changes.
+    """
     query = select(PollPlan).order_by(PollPlan.poll_date, PollPlan.template_id)
     if template_id is not None:
         query = query.where(PollPlan.template_id == template_id)

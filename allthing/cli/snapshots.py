@@ -33,7 +33,10 @@ class SnapshotRow(Out):
 @click.option("--instance-id", default=None, help="Only those of this poll.")
 @limit_option
 def snapshots(instance_id: str | None, limit: int) -> Answer:
-    """List snapshots, newest first: poll, version, reason, ballots, UTC time, who asked."""
+    """List kept results, newest first.
+
+    Columns: poll id, version, reason, ballots, UTC time, who asked. Results: see `export`.
+    """
     columns = [getattr(PollResultSnapshot, name) for name in SnapshotRow.model_fields]
     newest = PollResultSnapshot.created_at.desc(), PollResultSnapshot.version.desc()
     query = select(*columns).order_by(*newest, PollResultSnapshot.id).limit(limit + 1)
@@ -55,7 +58,10 @@ def snapshots(instance_id: str | None, limit: int) -> Answer:
 
 @reading("find-missing-snapshots")
 def find_missing() -> Answer:
-    """List the closed polls without a kept result: id, first day, ballots, title."""
+    """List and count closed polls without result.
+
+    Columns: id, first day, ballots, title. Polls with fewer than MIN_VOTES ballots stay in it.
+    """
     ballots = select(func.count()).where(VoteBallot.instance_id == PollInstance.id)
     found = db.session.execute(
         select(

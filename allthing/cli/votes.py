@@ -39,9 +39,10 @@ class VoteFigures(Out):
 @reading("votes")
 @click.option("--date", "day", type=DAY, help="When the polls began.  [default: today]")
 def votes(day: date | None) -> Answer:
-    """Show figures per poll of a day: id, title, ballots, distinct rankings, first and last (UTC).
+    """Count the ballots of a day's polls.
 
-    A voter has one ballot in a poll at most, so there are no duplicates to count.
+    Columns: id, title, ballots, distinct rankings, first and last ballot (UTC). A voter has one
+    ballot in a poll at most, so there are no duplicates to count.
     """
     found = db.session.execute(
         select(

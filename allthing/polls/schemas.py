@@ -13,9 +13,9 @@ MAX_CHOICES = 100
 MAX_HISTORY = 50
 
 OptionId = Annotated[str, Field(max_length=ID_LENGTH)]
-UpTo20 = Annotated[Prose, Field(max_length=20)]
-UpTo50 = Annotated[Prose, Field(max_length=50)]
-UpTo100 = Annotated[Prose, Field(max_length=100)]
+UpTo20 = Annotated[str, Field(max_length=20), Prose]
+UpTo50 = Annotated[str, Field(max_length=50), Prose]
+UpTo100 = Annotated[str, Field(max_length=100), Prose]
 Counts = dict[str, int]
 
 
@@ -26,7 +26,7 @@ class SurveyIn(Input):
     gender: UpTo50 | None = None
     race: UpTo100 | None = None
     ethnicity: UpTo100 | None = None
-    state: Annotated[Prose, Field(max_length=2)] | None = None
+    state: Annotated[str, Field(max_length=2), Prose] | None = None
     urban_rural_suburban: UpTo20 | None = None
     political_party: UpTo50 | None = None
     political_ideology: UpTo50 | None = None
@@ -37,6 +37,7 @@ class SurveyIn(Input):
 class BallotIn(SurveyIn):
     ranked_choices: Annotated[list[OptionId], Field(min_length=1, max_length=MAX_CHOICES)]
     idempotency_key: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    turnstile_token: Annotated[str, Field(max_length=2048)] | None = None
 
 
 class DayQuery(Query):

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from allthing import cache, clock
+from allthing import cache, clock, turnstile
 from allthing.database import db
 from allthing.endpoints import endpoint
 from allthing.history import history_of
@@ -25,7 +25,7 @@ from allthing.polls.schemas import (
 from allthing.polls.voter import for_voters
 from allthing.results import results_of
 from allthing.rollover import ensure_open
-from allthing.voting import Ballot, Voter, cast_ballot, leave_hint
+from allthing.voting import Ballot, Voter, cast_ballot, check_ballot, leave_hint
 
 VOTE_BODY_LIMIT = 16 * 1024
 
@@ -69,6 +69,9 @@ def cast_vote(poll_id: str, voter: Voter, body: BallotIn) -> VoteAnswer:
         survey=body.model_dump(include=set(SurveyIn.model_fields)),
         idempotency_key=body.idempotency_key,
     )
+    if turnstile.is_required() and not check_ballot(poll_id, ballot, clock.today()):
+        db.session.rollback()  # hold no connection while Turnstile thinks
+        turnstile.refuse_bots(body.turnstile_token, voter.address)
     if cast_ballot(poll_id, ballot, voter, clock.today()):
         return VoteAnswer(deduped=True)
     db.session.commit()

@@ -38,10 +38,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Keep what the older release can: one snapshot of each poll, the newest, none of open ones."""
-    op.execute(f"DELETE FROM \"{TABLE}\" WHERE reason = 'INTERIM'")
+    op.execute("""DELETE FROM "pollResultSnapshots" WHERE reason = 'INTERIM'""")
     op.execute(
-        f'DELETE FROM "{TABLE}" WHERE version < (SELECT max(newer.version) FROM "{TABLE}" newer'
-        f' WHERE newer."instanceId" = "{TABLE}"."instanceId")'
+        """DELETE FROM "pollResultSnapshots" WHERE version < (
+            SELECT max(newer.version) FROM "pollResultSnapshots" newer
+            WHERE newer."instanceId" = "pollResultSnapshots"."instanceId"
+        )"""
     )
     with op.batch_alter_table(TABLE) as table:
         table.drop_constraint(op.f("ck_pollResultSnapshots_reason"), type_="check")

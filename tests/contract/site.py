@@ -48,6 +48,7 @@ class Site:
         self.alone = alone
         self.suffix = token_hex(4)
         self.today = datetime.now(PAGES_ZONE).date()
+        self.may_change = False  # until the login shows that this is the place, and we its admin
         self.kept = Kept()
         self.templates: list[str] = []  # ids, to be deleted at the end
         self.ballots = 0
@@ -60,13 +61,14 @@ class Site:
         return f"walk-{self.suffix}-{name}"
 
     def ask(self, method: str, path: str, *, status: int | set[int], **request: Any) -> Any:
-        """Send a request, and check what holds for every answer; return the response."""
+        """Send a request, wait where a limit says so, and check what holds for every answer."""
         for _ in range(PATIENCE):
             response = self.session.request(
                 method, self.base + path, timeout=TIMEOUT, allow_redirects=False, **request
             )
-            if response.status_code != 429 or status == 429:
+            if response.status_code != 429:
                 break
+            self.check_answer(response, f"{method} {path}")
             time.sleep(min(int(response.headers.get("Retry-After", "60")), LONGEST_WAIT))
         expected = status if isinstance(status, set) else {status}
         what = f"{method} {path}"
@@ -74,10 +76,13 @@ class Site:
             response.status_code in expected,
             f"{what} answers {response.status_code} {response.text[:200]!r}, not {show(expected)}",
         )
+        self.check_answer(response, what)
+        return response
+
+    def check_answer(self, response: requests.Response, what: str) -> None:
         self.check_cors(response, what)
         if response.status_code >= 400:
             fits(body_of(response, what), ERROR, f"the answer to {what}")
-        return response
 
     def check_cors(self, response: requests.Response, what: str) -> None:
         """Fail if a page would not get to see an answer, or a foreign one would."""
@@ -102,6 +107,7 @@ class Site:
         self, method: str, path: str, body: object = None, *, status: int | set[int] = 200
     ) -> Json:
         """Ask as the admin portal does: without a body there is no Content-Type either."""
+        check(self.may_change or method == "GET", "nothing is changed, as the login has failed")
         headers = {"Origin": self.origin, "x-admin-key": self.key}
         json = {} if body is None else {"json": body}
         path = f"/admin{path}"

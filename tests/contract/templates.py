@@ -190,6 +190,7 @@ def refuse_unknown_templates(site: Site) -> None:
     site.portal("DELETE", f"{template}?force=true", status=404)
     lost = form(site, "Lost", "Leek", "Pea", categoryId=UNKNOWN)
     site.portal("POST", "/templates", lost, status=404)
+    site.portal("PATCH", path_of(site, "single"), {"categoryId": UNKNOWN}, status=404)
 
 
 @area.step

@@ -85,9 +85,9 @@ def give_cookie(site: Site) -> None:
     """A first vote is told ok and sets the voter's cookie, with all its attributes."""
     poll, voter = poll_of(site, "single"), Voter()
     answer, morsel = site.vote(poll, ids(poll, "Pea"), voter=voter)
-    same(answer["ok"], True, "ok")  # noqa: FBT003  # what is expected stands second
-    check_cookie(site, morsel)
+    same(answer["ok"], expected=True, what="ok")
     site.kept["voter"] = {"cookie": voter.cookie}
+    check_cookie(site, morsel)
 
 
 @area.step
@@ -153,6 +153,14 @@ def allow_what_is_no_browser(site: Site) -> None:
     poll = poll_of(site, "single")
     for headers in ({"Referer": f"{site.origin}/polls/food"}, {}):
         site.vote(poll, ids(poll, "Corn"), headers={"Origin": None} | headers)
+
+
+@area.step
+def take_odd_headers(site: Site) -> None:
+    """A vote counts whatever its place headers and its user agent hold."""
+    poll = poll_of(site, "single")
+    odd = {"cf-ipcountry": "USA", "cf-region": "x" * 40, "User-Agent": "x" * 400}
+    site.vote(poll, ids(poll, "Corn"), headers=odd)
 
 
 @area.step
