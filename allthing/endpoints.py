@@ -6,7 +6,7 @@ none of the three can drift from the others.
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -39,12 +39,16 @@ class Endpoint:
     body: type[Input] | None
     query: type[Query] | None
     answer: type[BaseModel]
+    statuses: frozenset[HTTPStatus]
     refusals: frozenset[HTTPStatus]
     body_limit: int
 
 
 def endpoint(
-    *refusals: HTTPStatus, answer: type[BaseModel] | None = None, body_limit: int = BODY_LIMIT
+    *refusals: HTTPStatus,
+    answer: type[BaseModel] | None = None,
+    statuses: Iterable[HTTPStatus] = (HTTPStatus.OK,),
+    body_limit: int = BODY_LIMIT,
 ) -> Callable[[View], Callable[..., ResponseReturnValue]]:
     """Make a view of a function that may take `body` and `query`, and returns its answer.
 
@@ -52,6 +56,7 @@ def endpoint(
         refusals: statuses that the view's rules refuse with, beyond 404 for an id in the path
             and 422 for input.
         answer: the shape of the answer, where the function returns it written already.
+        statuses: those that the answer may come with.
         body_limit: the longest body, in bytes.
     """
 
@@ -61,6 +66,7 @@ def endpoint(
             body=hints.get("body"),
             query=hints.get("query"),
             answer=answer or hints["return"],
+            statuses=frozenset(statuses),
             refusals=frozenset(refusals),
             body_limit=body_limit,
         )

@@ -1,5 +1,7 @@
 """Health: `/healthz` says that the process lives, `/readyz` whether it can do its work."""
 
+from http import HTTPStatus
+
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from pydantic import MISSING
@@ -55,7 +57,7 @@ def live() -> LiveAnswer:
 
 @bp.get("/readyz")
 @limiter.exempt
-@endpoint(answer=ReadyAnswer)
+@endpoint(answer=ReadyAnswer, statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE))
 def ready() -> ResponseReturnValue:
     """Say whether we can serve: 503 without the database; Redis may be away."""
     database, reason = database_state()

@@ -97,7 +97,7 @@ class Visible:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return handler(schema) | {"pattern": r"[\s\S]*".join([VISIBLE] * self.least)}
+        return handler(schema) | {"pattern": rf"({VISIBLE}[\s\S]*){{{self.least}}}"}
 
     def clean(self, value: str) -> str:
         if len(re.findall(VISIBLE, value)) < self.least:
@@ -105,7 +105,7 @@ class Visible:
         return clean_line(value)
 
 
-def parse_day(value: object) -> object:
+def parse_day(value: object) -> date:
     """Read a date that leaves room for the days that are reckoned from it, on either side."""
     if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
         raise ValueError("is not a date such as 2031-05-04")

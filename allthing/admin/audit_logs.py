@@ -3,17 +3,17 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from flask import Blueprint
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from sqlalchemy import ColumnElement, literal, select, tuple_
 
 from allthing import clock
 from allthing.database import Id, Instant, db
 from allthing.endpoints import Out, endpoint
-from allthing.inputs import Query
+from allthing.inputs import DAY_PATTERN, Query, parse_day
 from allthing.models import AdminAuditLog
 
 DEFAULT_PAGE = 50
@@ -24,19 +24,18 @@ POSITION = re.compile(r"([0-9T:.+-]+)\|([0-9a-f-]{36})")
 bp = Blueprint("audit_logs", __name__, url_prefix="/audit-logs")
 
 
-def parse_instant(value: object) -> object:
+def parse_instant(value: str) -> datetime:
     """Read an instant with its offset, or a date: the beginning of that poll day."""
+    day = parse_day(value[: len("2031-05-04")])
+    if len(value) == len("2031-05-04"):
+        return clock.start_of(day)
     try:
-        if not isinstance(value, str):
-            return value
-        if len(value) == len("2031-05-04"):
-            return clock.start_of(date.fromisoformat(value))
         instant = datetime.fromisoformat(value)
-        if instant.tzinfo is not None:
-            return instant.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise ValueError("is neither a date nor an instant such as 2031-05-04T12:00Z") from error
-    raise ValueError("needs an offset, as in 2031-05-04T12:00Z")
+    if instant.tzinfo is None:
+        raise ValueError("needs an offset, as in 2031-05-04T12:00Z")
+    return instant.astimezone(UTC)
 
 
 def parse_cursor(cursor: str) -> tuple[datetime, str]:
@@ -54,7 +53,23 @@ def cursor_after(row: AdminAuditLog) -> str:
     return urlsafe_b64encode(f"{row.created_at.isoformat()}|{row.id}".encode()).decode()
 
 
-Moment = Annotated[datetime, BeforeValidator(parse_instant)]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(parse_instant),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": DAY_PATTERN,
+            "anyOf": [{"format": "date"}, {"format": "date-time"}],
+            "description": "An instant with its offset, or the beginning of a poll day.",
+        }
+    ),
+]
+Cursor = Annotated[
+    tuple[datetime, str],
+    BeforeValidator(parse_cursor),
+    WithJsonSchema({"type": "string", "description": "`nextCursor` of the page before."}),
+]
 
 
 class AuditLogQuery(Query):
@@ -68,7 +83,7 @@ class AuditLogQuery(Query):
     since: Moment | None = Field(None, alias="from")
     until: Moment | None = Field(None, alias="to")
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE
-    cursor: Annotated[tuple[datetime, str], BeforeValidator(parse_cursor)] | None = None
+    cursor: Cursor | None = None
 
 
 class AuditLogOut(Out):

@@ -111,6 +111,7 @@ def run_audited(
     except click.UsageError:
         raise
     except (Exception, KeyboardInterrupt) as fault:
+        db.session.rollback()
         description = described(entity_id)
         description.changes = None
         log_admin_action(g.admin, what, description, error=sentence(fault))

@@ -1,7 +1,7 @@
 """Options that several commands take."""
 
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 import click
 
@@ -15,7 +15,7 @@ class Day(click.ParamType[date]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         try:
-            return cast(date, parse_day(value))
+            return parse_day(value)
         except ValueError as error:
             self.fail(f"{value!r} {error}", param, ctx)
 

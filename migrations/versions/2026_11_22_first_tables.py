@@ -77,7 +77,9 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=128), nullable=False),
         sa.Column("sortOrder", sa.Integer(), nullable=False),
         sa.Column("parentCategoryId", sa.String(length=36), nullable=True),
-        sa.CheckConstraint('"parentCategoryId" <> id', name="ck_pollCategories_not_own_parent"),
+        sa.CheckConstraint(
+            '"parentCategoryId" <> id', name=op.f("ck_pollCategories_not_own_parent")
+        ),
         sa.ForeignKeyConstraint(
             ["parentCategoryId"],
             ["pollCategories.id"],
@@ -124,15 +126,19 @@ def upgrade() -> None:
         sa.Column("durationDays", sa.Integer(), nullable=False),
         sa.Column("isActive", sa.Boolean(), nullable=False),
         sa.Column("featured", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.CheckConstraint("audience IN ('PUBLIC', 'USER_ONLY')", name="ck_pollTemplates_audience"),
-        sa.CheckConstraint('"durationDays" BETWEEN 1 AND 365', name="ck_pollTemplates_duration"),
-        sa.CheckConstraint('"maxRank" >= 1', name="ck_pollTemplates_max_rank"),
         sa.CheckConstraint(
-            '"pollType" <> \'RANKED\' OR "maxRank" IS NULL OR "maxRank" >= 2',
-            name="ck_pollTemplates_ranked_max_rank",
+            "audience IN ('PUBLIC', 'USER_ONLY')", name=op.f("ck_pollTemplates_audience")
         ),
         sa.CheckConstraint(
-            "\"pollType\" IN ('SINGLE', 'RANKED')", name="ck_pollTemplates_poll_type"
+            '"durationDays" BETWEEN 1 AND 365', name=op.f("ck_pollTemplates_duration")
+        ),
+        sa.CheckConstraint('"maxRank" >= 1', name=op.f("ck_pollTemplates_max_rank")),
+        sa.CheckConstraint(
+            '"pollType" <> \'RANKED\' OR "maxRank" IS NULL OR "maxRank" >= 2',
+            name=op.f("ck_pollTemplates_ranked_max_rank"),
+        ),
+        sa.CheckConstraint(
+            "\"pollType\" IN ('SINGLE', 'RANKED')", name=op.f("ck_pollTemplates_poll_type")
         ),
         sa.ForeignKeyConstraint(
             ["categoryId"],
@@ -159,16 +165,18 @@ def upgrade() -> None:
         sa.Column("audience", sa.String(length=16), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("replacedAt", Instant, nullable=True),
-        sa.CheckConstraint("audience IN ('PUBLIC', 'USER_ONLY')", name="ck_pollInstances_audience"),
-        sa.CheckConstraint("status IN ('OPEN', 'CLOSED')", name="ck_pollInstances_status"),
-        sa.CheckConstraint('"closeDate" >= "pollDate"', name="ck_pollInstances_close_date"),
-        sa.CheckConstraint('"maxRank" >= 1', name="ck_pollInstances_max_rank"),
         sa.CheckConstraint(
-            "\"pollType\" IN ('SINGLE', 'RANKED')", name="ck_pollInstances_poll_type"
+            "audience IN ('PUBLIC', 'USER_ONLY')", name=op.f("ck_pollInstances_audience")
+        ),
+        sa.CheckConstraint("status IN ('OPEN', 'CLOSED')", name=op.f("ck_pollInstances_status")),
+        sa.CheckConstraint('"closeDate" >= "pollDate"', name=op.f("ck_pollInstances_close_date")),
+        sa.CheckConstraint('"maxRank" >= 1', name=op.f("ck_pollInstances_max_rank")),
+        sa.CheckConstraint(
+            "\"pollType\" IN ('SINGLE', 'RANKED')", name=op.f("ck_pollInstances_poll_type")
         ),
         sa.CheckConstraint(
             "status = 'CLOSED' OR \"replacedAt\" IS NULL",
-            name="ck_pollInstances_replaced_is_closed",
+            name=op.f("ck_pollInstances_replaced_is_closed"),
         ),
         sa.ForeignKeyConstraint(
             ["categoryId"],
@@ -235,7 +243,7 @@ def upgrade() -> None:
         sa.Column("instanceId", sa.String(length=36), nullable=False),
         sa.Column("label", sa.String(length=256), nullable=False),
         sa.Column("sortOrder", sa.Integer(), nullable=False),
-        sa.CheckConstraint('"sortOrder" >= 0', name="ck_pollInstanceOptions_sort_order"),
+        sa.CheckConstraint('"sortOrder" >= 0', name=op.f("ck_pollInstanceOptions_sort_order")),
         sa.ForeignKeyConstraint(
             ["instanceId"],
             ["pollInstances.id"],
@@ -268,8 +276,10 @@ def upgrade() -> None:
         sa.Column("totalBallots", sa.Integer(), nullable=True),
         sa.Column("winnerOptionId", sa.String(length=36), nullable=True),
         sa.Column("createdAt", Instant, nullable=False),
-        sa.CheckConstraint('"totalBallots" >= 0', name="ck_pollResultSnapshots_total_ballots"),
-        sa.CheckConstraint('"totalVotes" >= 0', name="ck_pollResultSnapshots_total_votes"),
+        sa.CheckConstraint(
+            '"totalBallots" >= 0', name=op.f("ck_pollResultSnapshots_total_ballots")
+        ),
+        sa.CheckConstraint('"totalVotes" >= 0', name=op.f("ck_pollResultSnapshots_total_votes")),
         sa.ForeignKeyConstraint(
             ["instanceId"],
             ["pollInstances.id"],
@@ -304,7 +314,7 @@ def upgrade() -> None:
         sa.Column("firstChoiceOptionId", sa.String(length=36), nullable=True),
         sa.Column("ranking", sa.String(length=1000), nullable=False),
         sa.Column("createdAt", Instant, nullable=False),
-        sa.CheckConstraint("ranking <> ''", name="ck_voteBallots_ranking"),
+        sa.CheckConstraint("ranking <> ''", name=op.f("ck_voteBallots_ranking")),
         sa.ForeignKeyConstraint(
             ["firstChoiceOptionId"],
             ["pollInstanceOptions.id"],
