@@ -68,7 +68,7 @@ class Schemas(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002
         return False
 
-    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001
+    def field_is_required(self, field: Any, total: bool) -> bool:
         is_always_there = field["schema"].get("default") is not MISSING
         answered = self.mode == "serialization" and is_always_there
         return answered or super().field_is_required(field, total)

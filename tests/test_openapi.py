@@ -1,0 +1,266 @@
+"""The API document is true: it names what there is, and what comes is what it says."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import jsonschema
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from werkzeug.test import TestResponse
+
+from allthing.endpoints import endpoint_of
+from tests.api import Json, Polls
+from tests.conftest import AppFactory
+from tests.routes import Request, requests, store
+
+UNDOCUMENTED = {"openapi.show_document"}
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> Json:
+    return client.get("/openapi.json").json
+
+
+def documented(app: Flask, ids: dict[str, str]) -> list[Request]:
+    return [request for request in requests(app, ids) if request.endpoint not in UNDOCUMENTED]
+
+
+def template_of(request: Request) -> str:
+    return re.sub(r"<(\w+)>", r"{\1}", request.rule.rule)
+
+
+def operation_of(document: Json, request: Request) -> Json:
+    return document["paths"][template_of(request)][request.method.lower()]
+
+
+def operations(document: Json) -> list[Json]:
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def values_of(value: Any, name: str) -> Iterator[Any]:
+    """Yield what stands under `name` anywhere in a document."""
+    if isinstance(value, dict):
+        if name in value:
+            yield value[name]
+        for inner in value.values():
+            yield from values_of(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from values_of(inner, name)
+
+
+def names_of(operation: Json, place: str) -> set[str]:
+    return {found["name"] for found in operation["parameters"] if found["in"] == place}
+
+
+def assert_documented(document: Json, request: Request, response: TestResponse) -> None:
+    """Assert that the response's status, type, body and headers are those of the document."""
+    known = operation_of(document, request)["responses"]
+    assert str(response.status_code) in known, (str(request), response.status_code, response.text)
+    described = known[str(response.status_code)]
+    assert response.content_type in described["content"], str(request)
+    schema = described["content"][response.content_type]["schema"]
+    jsonschema.validate(
+        response.json,
+        schema | {"components": document["components"]},
+        cls=jsonschema.Draft202012Validator,
+        format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER,
+    )
+    assert set(described.get("headers", {})) <= set(response.headers.keys()), str(request)
+
+
+def test_document_is_valid(document: Json) -> None:
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_every_route_is_in_the_document_and_nothing_else(app: Flask, document: Json) -> None:
+    served = {(template_of(request), request.method.lower()) for request in documented(app, {})}
+
+    assert served == {(path, method) for path, found in document["paths"].items() for method in found}
+    assert len(served) > 40
+
+
+def test_every_parameter_and_body_is_in_the_document(app: Flask, document: Json) -> None:
+    for request in documented(app, {}):
+        operation = operation_of(document, request)
+        typed = endpoint_of(app, request.endpoint)
+        assert typed is not None
+        assert names_of(operation, "path") == request.rule.arguments, str(request)
+        assert names_of(operation, "query") == set(request.example.query), str(request)
+        assert ("requestBody" in operation) == (request.example.body is not None), str(request)
+        if typed.body is not None:
+            schema = document["components"]["schemas"][typed.body.__name__]
+            assert set(schema["properties"]) == set(request.example.body), str(request)
+            assert set(schema.get("required", [])) == set(request.example.required), str(request)
+
+
+def test_every_query_parameter_is_documented_as_it_arrives(document: Json) -> None:
+    parameters = [found for operation in operations(document) for found in operation["parameters"]]
+
+    assert {found["schema"]["type"] for found in parameters} == {"string", "integer", "boolean"}
+
+
+def test_every_example_is_as_the_document_wants_it(
+    app: Flask, document: Json, polls: Polls
+) -> None:
+    for request in documented(app, store(polls)):
+        if request.body is not None:
+            body = operation_of(document, request)["requestBody"]
+            schema = body["content"]["application/json"]["schema"]
+            jsonschema.validate(request.body, schema | {"components": document["components"]})
+
+
+def test_every_operation_has_a_name_of_its_own(document: Json) -> None:
+    names = Counter(operation["operationId"] for operation in operations(document))
+
+    assert set(names.values()) == {1}
+    assert all(re.fullmatch("[a-z_]+", name) for name in names)
+
+
+def test_every_component_is_referred_to_and_defined(document: Json) -> None:
+    references = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+
+    assert set(values_of(document, "$ref")) == references
+    assert all(re.fullmatch(r"#/components/schemas/[A-Za-z]+", name) for name in references)
+
+
+def test_every_admin_route_says_that_it_takes_a_key(app: Flask, document: Json) -> None:
+    schemes = set(document["components"]["securitySchemes"])
+    for request in documented(app, {}):
+        operation = operation_of(document, request)
+        if request.rule.rule.startswith("/admin"):
+            assert [set(wanted) for wanted in operation["security"]] == [schemes], str(request)
+            assert "401" in operation["responses"], str(request)
+        else:
+            assert "security" not in operation, str(request)
+            assert "401" not in operation["responses"], str(request)
+
+
+def test_every_tag_is_explained(document: Json) -> None:
+    used = {name for operation in operations(document) for name in operation["tags"]}
+
+    assert [found["name"] for found in document["tags"]] == sorted(used)
+    assert all(found["description"].endswith(".") for found in document["tags"])
+    assert all(operation["summary"].endswith(".") for operation in operations(document))
+    assert document["info"]["description"]
+    assert "`vt`" in document["paths"]["/polls/{poll_id}/vote"]["post"]["description"]
+
+
+def test_document_is_the_same_for_every_app(document: Json, make_app: AppFactory) -> None:
+    assert make_app().test_client().get("/openapi.json").json == document
+
+
+def test_every_answer_is_as_documented(app: Flask, document: Json, polls: Polls) -> None:
+    for number, request in enumerate(documented(app, {})):
+        ids = store(polls, title=f"Poll {number}", pollType=("SINGLE", "RANKED")[number % 2])
+        sent = Request(request.method, request.rule, ids)
+        response = sent.send(app.test_client())
+        assert response.status_code < 300 or response.status_code == 503, str(request)
+        assert_documented(document, sent, response)
+
+
+@pytest.mark.parametrize("poll_type", ["SINGLE", "RANKED"])
+def test_every_read_of_a_poll_with_votes_is_as_documented(
+    app: Flask, document: Json, polls: Polls, poll_type: str
+) -> None:
+    ids = store(polls, pollType=poll_type)
+    labels = ("Leek", "Pea")[: 1 if poll_type == "SINGLE" else 2]
+    assert polls.vote(polls.listed()[0], *labels).status_code == 200
+    polls.admin.close(ids["instance_id"])
+    polls.admin.template(title="Without a snapshot", pollType=poll_type)
+    polls.admin.rollover()
+
+    for request in documented(app, ids):
+        if request.method == "GET":
+            response = request.send(app.test_client())
+            assert response.status_code == 200, str(request)
+            assert_documented(document, request, response)
+
+
+REFUSALS = {
+    "no key": {"headers": {}},
+    "a body that is no JSON": {"data": b"{", "content_type": "application/json"},
+    "a body of another type": {"data": b"{}", "content_type": "text/plain"},
+    "a body of another shape": {"data": b"[]", "content_type": "application/json"},
+    "a long body": {"data": b" " * 1_100_000, "content_type": "application/json"},
+    "a query that is wrong": {"query_string": {"pollDate": "x", "limit": "x", "days": "x"}},
+}
+
+
+@pytest.mark.parametrize("changes", REFUSALS.values(), ids=REFUSALS)
+def test_every_refusal_is_as_documented(
+    app: Flask, document: Json, polls: Polls, changes: Json
+) -> None:
+    for request in documented(app, store(polls)):
+        if "data" in changes and request.body is None:
+            continue
+        response = request.send(app.test_client(), **changes)
+        assert_documented(document, request, response)
+
+
+def test_every_unknown_id_is_refused_as_documented(
+    app: Flask, document: Json, polls: Polls
+) -> None:
+    for request in documented(app, store(polls)):
+        if request.rule.arguments:
+            unknown = dict.fromkeys(request.rule.arguments, "unknown")
+            response = request.send(app.test_client(), request.path(**unknown))
+            assert response.status_code == 404, str(request)
+            assert_documented(document, request, response)
+
+
+def test_every_limit_is_as_documented(
+    document: Json, make_app: AppFactory, app: Flask, polls: Polls
+) -> None:
+    ids = store(polls)
+    narrow = make_app(global_rate_limit="1 per hour")
+    narrow.test_client().get("/polls/today")
+
+    for request in documented(app, ids):
+        response = request.send(narrow.test_client())
+        assert response.status_code == (200 if "z" in request.rule.rule else 429), str(request)
+        assert_documented(document, request, response)
+
+
+def test_every_answer_without_a_database_is_as_documented(
+    document: Json, make_app: AppFactory, app: Flask, polls: Polls
+) -> None:
+    ids = store(polls)
+    lost = make_app(database_url="postgresql://nobody@127.0.0.1:1/none", redis_url="")
+
+    for request in documented(app, ids):
+        response = request.send(lost.test_client())
+        assert_documented(document, request, response)
+
+
+class Assets(HTMLParser):
+    """Collects the addresses that a page loads by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        for name, value in attributes:
+            if (tag, name) in {("script", "src"), ("link", "href"), ("img", "src")} and value:
+                self.found.append(value)
+
+
+def test_docs_load_nothing_from_elsewhere(app: Flask) -> None:
+    client = app.test_client()
+    page = client.get("/docs", follow_redirects=True)
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assets = Assets()
+    assets.feed(page.text)
+
+    assert len(assets.found) > 3
+    for asset in assets.found:
+        assert urlsplit(asset).netloc == "", asset
+        assert client.get(urljoin(page.request.path, asset)).status_code == 200, asset
+    assert '"url": "/openapi.json"' in page.text
