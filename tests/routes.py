@@ -79,10 +79,10 @@ PRESET = {
 EXAMPLES = {
     "polls.list_day": Example(query={"pollDate": "2031-05-04"}),
     "polls.cast_vote": Example(
-        body={"rankedChoices": ["<option_id>"], "idempotencyKey": "retry-1"}
+        body={"rankedChoices": ["<option_id>"], "idempotencyKey": "retry-1", "turnstileToken": "t"}
         | dict.fromkeys(SURVEY_LENGTHS, "NY"),
         required=("rankedChoices",),
-        lengths={"idempotencyKey": 128} | SURVEY_LENGTHS,
+        lengths={"idempotencyKey": 128, "turnstileToken": 2048} | SURVEY_LENGTHS,
     ),
     "polls.show_history": Example(query={"limit": "10"}),
     "admin.audit_logs.list_audit_logs": Example(
@@ -128,7 +128,7 @@ EXAMPLES = {
         lengths={"key": 64, "title": 256, "question": 1000},
     ),
     "admin.templates.delete_template": Example(query={"force": "true"}),
-    "admin.templates.generate_context": Example(status=503),
+    "admin.templates.generate_context": Example(status=503),  # no AI is configured
     "admin.templates.set_active": Example(body={"isActive": False}, required=("isActive",)),
     "admin.templates.set_featured": Example(body={"featured": True}, required=("featured",)),
     "admin.templates.replace_options": Example(

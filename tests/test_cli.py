@@ -1,5 +1,7 @@
 """The operator's commands, as `flask` runs them."""
 
+import json
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
@@ -158,3 +160,18 @@ def test_an_argument_in_another_encoding_is_a_wrong_call(
     result = runner.invoke(args=["close-instance", "caf\udce9"])
 
     assert (result.exit_code, admin.audit()) == (2, [])
+
+
+def test_dry_run_says_what_the_rollover_would_do_and_does_nothing(
+    runner: FlaskCliRunner, admin: Admin, polls: Polls
+) -> None:
+    admin.template(title="Best soup")
+    known = len(admin.audit())
+
+    dry = runner.invoke(args=["rollover", "--dry-run"])
+    as_json = runner.invoke(args=["rollover", "--dry-run", "--json"])
+
+    assert dry.output == f"opens   Best soup (until {today()})\n"
+    assert [opening["title"] for opening in json.loads(as_json.output)["opens"]] == ["Best soup"]
+    assert len(admin.audit()) == known
+    assert runner.invoke(args=["rollover"]).output == f"{today()}: 1 polls opened, 0 closed\n"

@@ -34,12 +34,15 @@ def reading(name: str) -> Callable[[Work], click.Command]:
 def changing(name: str, what: Audited) -> Callable[[Work], click.Command]:
     """Make a command whose change is committed with its audit row; a refusal leaves a row too.
 
-    The function tells what it did by `describe`, as the views of the guarded door do.
+    The function tells what it did by `describe`, as the views of the guarded door do. With the
+    flag `--dry-run`, if it has one, it must change nothing: nothing is committed or audited.
     """
 
     def decorate(work: Work) -> click.Command:
         @functools.wraps(work)
         def audited_work(**arguments: Any) -> Answer | None:
+            if arguments.get("dry_run"):
+                return work(**arguments)
             entity_id = arguments.get(f"{what.entity_type}_id")
             return run_audited(what, entity_id, lambda: work(**arguments))
 

@@ -6,7 +6,9 @@ import click
 
 from allthing import clock
 from allthing.admin import operations
+from allthing.admin.preview import day_out
 from allthing.admin.schemas import DayQuery
+from allthing.agenda import Agenda
 from allthing.cli.commands import action_of, changing, do
 from allthing.cli.options import DAY
 from allthing.cli.output import Answer
@@ -21,11 +23,23 @@ def day_query(day: date) -> DayQuery:
 @click.option(
     "--date", "day", type=DAY, help="The poll day to open.  [default: today in the poll time zone]"
 )
-def rollover(day: date | None) -> Answer:
+@click.option("--dry-run", is_flag=True, help="Only say what it would open, close and leave out.")
+def rollover(day: date | None, dry_run: bool) -> Answer:
     """Close the polls that have ended and open those of a day. Safe to repeat."""
+    if dry_run:
+        return foreseen(day or clock.today())
     done = do(operations.roll_over, day_query(day or clock.today()))
     counts = f"{done.created_count} polls opened, {done.closed_count} closed"
     return Answer(done, [f"{done.poll_date}: {counts}"])
+
+
+def foreseen(day: date) -> Answer:
+    """Say what the rollover of a day would do now: a line for each poll and template."""
+    agenda = day_out(Agenda(day, day).on(day, clock.today()))
+    closes = [f"closes  {poll.title} (until {poll.close_date})" for poll in agenda.closes]
+    opens = [f"opens   {poll.title} (until {poll.close_date})" for poll in agenda.opens]
+    skips = [f"skips   {skip.template_key}: {skip.reason}" for skip in agenda.skips]
+    return Answer(agenda, [*closes, *opens, *skips] or [f"{day}: nothing to do"])
 
 
 @changing("close", action_of(operations.close_polls))

@@ -63,7 +63,12 @@ def answer_day(day: date) -> dict[str, Any]:
 @for_voters
 @endpoint(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, body_limit=VOTE_BODY_LIMIT)
 def cast_vote(poll_id: str, voter: Voter, body: BallotIn) -> VoteAnswer:
-    """Vote once, by the voter's cookie; one who has none gets one."""
+    """Vote once, by the voter's cookie; one who has none gets one.
+
+    The cookie is `vt`: signed, HttpOnly, SameSite=Lax, good for a year. Any answer sets it, a
+    refusal too, if the request had none of ours. A single choice takes exactly one option, a
+    ranked poll two or more, best first.
+    """
     ballot = Ballot(
         choices=body.ranked_choices,
         survey=body.model_dump(include=set(SurveyIn.model_fields)),
