@@ -1,13 +1,14 @@
 """From ballots to a result: what is stored, grouped, through the tally, as the contract's JSON."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import func, select
 
 from allthing.database import db
 from allthing.models import PollInstance, PollInstanceOption, VoteBallot
-from allthing.runoff import Round
+from allthing.runoff import percent
 from allthing.tally import instant_runoff, plurality
 
 Rankings = dict[tuple[str, ...], int]
@@ -51,7 +52,12 @@ def count_single(instance: PollInstance, rankings: Rankings) -> dict[str, Any]:
     """Count single choices; ties keep the order of the ballot."""
     counted = plurality(rankings, [option.id for option in instance.options])
     results = [
-        {"optionId": option.id, "label": option.label, "count": counted.counts[option.id]}
+        {
+            "optionId": option.id,
+            "label": option.label,
+            "count": counted.counts[option.id],
+            "percentage": percent(counted.counts[option.id], counted.total_ballots),
+        }
         for option in instance.options
     ]
     return {
@@ -59,36 +65,37 @@ def count_single(instance: PollInstance, rankings: Rankings) -> dict[str, Any]:
         "totalBallots": counted.total_ballots,
         "winnerOptionId": counted.winner,
         "outcome": counted.outcome,
+        "tied": list(counted.tied),
         "results": sorted(results, key=lambda row: -row["count"]),
     }
 
 
 def count_ranked(instance: PollInstance, rankings: Rankings) -> dict[str, Any]:
-    """Run the instant runoff; `rankBreakdown` has every option at every rank, zeros included."""
-    counted = instant_runoff(rankings, [option.id for option in instance.options], instance.id)
-    ranks = range(1, len(instance.options) + 1)
-    breakdown = {
-        option: dict.fromkeys(map(str, ranks), 0) | {str(r): n for r, n in enumerate(by_rank, 1)}
-        for option, by_rank in counted.by_rank.items()
-    }
-    return {
+    """Run the instant runoff by IRV-1: the contract's fields, and beside them the rule's own.
+
+    Where they share a name, the contract's form stands: `eliminated` is the first option in the
+    order of the ballot and `eliminatedAll` has all that leave; `rankBreakdown` has every option at
+    every rank, zeros included.
+    """
+    labels = {option.id: option.label for option in instance.options}
+    counted = instant_runoff(rankings, list(labels), instance.id)
+    result = counted.as_dict(labels)
+    ranks = [str(rank) for rank in range(1, len(labels) + 1)]
+    del result["winner"]
+    return result | {
         "totalVotes": counted.total_ballots,
-        "totalBallots": counted.total_ballots,
         "winnerOptionId": counted.winner,
-        "outcome": counted.outcome,
-        "rounds": [round_json(r) for r in counted.rounds],
-        "rankBreakdown": breakdown,
+        "rounds": [round_json(entry) for entry in result["rounds"]],
+        "rankBreakdown": {
+            option: dict(zip_longest(ranks, by_rank, fillvalue=0))
+            for option, by_rank in counted.by_rank.items()
+        },
     }
 
 
-def round_json(counted: Round) -> dict[str, Any]:
-    return {
-        "round": counted.number,
-        "totals": counted.totals,
-        "eliminated": next(iter(counted.eliminated), None),
-        "eliminatedAll": list(counted.eliminated),
-        "exhausted": counted.exhausted,
-    }
+def round_json(entry: dict[str, Any]) -> dict[str, Any]:
+    eliminated = entry["eliminated"]
+    return entry | {"eliminated": next(iter(eliminated), None), "eliminatedAll": eliminated}
 
 
 def option_json(option: PollInstanceOption) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from allthing.snapshots import is_result
 
 Result = dict[str, Any]
 
+SHARED_FIELDS = ("pollId", "pollDate", "title", "pollType", "totalVotes", "outcome", "tied")
+RANKED_FIELDS = ("totalBallots", "rounds", "decidedByLot", "lotDecisive", "condorcetWinner")
+
 
 def history_of(template_id: str, limit: int) -> list[dict[str, Any]]:
     """Return the template's closed polls that have a snapshot, newest first, as the contract says.
@@ -36,14 +39,9 @@ def past_poll(result: Result) -> dict[str, Any]:
     """Retell a frozen result, options with most votes first; a tie has no winner."""
     is_ranked = result["pollType"] == "RANKED"
     options = ranked_options(result) if is_ranked else single_options(result)
-    total = result["totalBallots"]
     winner = next((o for o in options if o["optionId"] == result["winnerOptionId"]), None)
-    poll = {name: result[name] for name in ("pollId", "pollDate", "title", "pollType")} | {
-        "totalVotes": total,
-        "winner": winner,
-        "options": options,
-    }
-    return poll | ({"rounds": result["rounds"], "totalBallots": total} if is_ranked else {})
+    told = SHARED_FIELDS + (RANKED_FIELDS if is_ranked else ())
+    return {name: result[name] for name in told} | {"winner": winner, "options": options}
 
 
 def single_options(result: Result) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ the rule set IRV-1; `allthing.tally` is where the rules are applied.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from allthing.preferences import EXHAUSTED, Totals
 
@@ -110,7 +110,7 @@ class Runoff:
     def decided_by_lot(self) -> bool:
         return any(r.by_lot for r in self.rounds)
 
-    def as_dict(self, labels: Mapping[str, str] | None = None) -> dict[str, object]:
+    def as_dict(self, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return the result as JSON; the texts name an option by its label, else by its id."""
         words = _Words(self, labels or {})
         return {

@@ -78,6 +78,8 @@ def test_a_single_choice_has_just_counts(polls: Polls, client: FlaskClient) -> N
             "title": "Best soup",
             "pollType": "SINGLE",
             "totalVotes": 3,
+            "outcome": "winner",
+            "tied": [],
             "winner": pea,
             "options": [
                 pea,

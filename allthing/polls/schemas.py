@@ -116,12 +116,14 @@ class ResultsOut(Out):
     total_ballots: int
     winner_option_id: str | None
     outcome: Literal["winner", "tie", "no_ballots", "no_active_ballots"]
+    tied: list[str]
 
 
 class OptionCountOut(Out):
     option_id: str
     label: str
     count: int
+    percentage: float
 
 
 class SingleResultsOut(ResultsOut):
@@ -129,22 +131,65 @@ class SingleResultsOut(ResultsOut):
     results: list[OptionCountOut]
 
 
+class TieBreakOut(Out):
+    """How a tie for fewest votes was settled: all left, an earlier round told, or lots did."""
+
+    tied: list[str]
+    method: Literal["batch", "lookback", "lot"]
+    deciding_round: int | MISSING = MISSING
+    lot_among: list[str] | MISSING = MISSING
+    narrowed_by_round: dict[str, list[str]] | MISSING = MISSING
+
+
 class RoundOut(Out):
-    """`totals` has every option still in the race; `eliminated` is the first of all that go."""
+    """`totals` has every option still in the race; `eliminated` is the first of all that go.
+
+    `transfers` tells, per option that goes, where its ballots go; `text` says it in a sentence.
+    """
 
     round: int
     totals: Counts
+    active: int
+    threshold: int
+    exhausted: int
     eliminated: str | None
     eliminated_all: list[str]
-    exhausted: int
+    tie_break: TieBreakOut | MISSING = MISSING
+    transfers: dict[str, Counts]
+    percent_of_active: dict[str, float]
+    percent_of_all: dict[str, float]
+    text: str
+
+
+class LookbackOut(Out):
+    option: str
+    round: int
+
+
+class TieAdvisoryOut(Out):
+    """Whom the earlier rounds, or the draw, would prefer in a final tie: advice, never applied."""
+
+    lookback: LookbackOut | None
+    lot: str
 
 
 class RankedResultsOut(ResultsOut):
-    """`rankBreakdown` counts, per option and rank, the ballots that place it there."""
+    """`rankBreakdown` counts, per option and rank, the ballots that place it there.
+
+    `lotOrder` is the order of a draw, known from the opening on; `lotDecisive` says whether
+    another draw could have ended otherwise; `pairwise[a][b]` is the ballots that prefer a to b.
+    """
 
     poll_type: Literal["RANKED"]
+    ruleset: str
+    tie_advisory: TieAdvisoryOut | MISSING = MISSING
+    decided_by_lot: bool
+    lot_decisive: bool
+    lot_order: list[str]
     rounds: list[RoundOut]
     rank_breakdown: dict[str, Counts]
+    pairwise: dict[str, Counts]
+    condorcet_winner: str | None
 
 
 class ResultsAnswer(Out):
@@ -167,10 +212,15 @@ class PastPollOut(Out):
     title: str
     poll_type: Literal["SINGLE", "RANKED"]
     total_votes: int
+    outcome: str
+    tied: list[str]
     winner: PastOptionOut | None
     options: list[PastOptionOut]
     rounds: list[RoundOut] | MISSING = MISSING
     total_ballots: int | MISSING = MISSING
+    decided_by_lot: bool | MISSING = MISSING
+    lot_decisive: bool | MISSING = MISSING
+    condorcet_winner: str | MISSING | None = MISSING
 
 
 class HistoryAnswer(Out):
