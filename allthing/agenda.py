@@ -39,21 +39,26 @@ class Opening:
         return planned or [option.label for option in self.template.options]
 
     @property
+    def has_too_few_options(self) -> bool:
+        return len(self.labels) < MINIMUM_OPTIONS
+
+    @property
     def objection(self) -> str | None:
         """Why the template and its plan offer nothing to vote on that day; None if they do."""
         if self.plan and not self.plan.is_enabled:
             return "its plan skips this date"
-        if len(self.labels) < MINIMUM_OPTIONS:
+        if self.has_too_few_options:
             return f"it has fewer than {MINIMUM_OPTIONS} options"
         return None
 
 
 @dataclass(frozen=True)
 class Skip:
-    """A template that gets no poll on a day."""
+    """A template that gets no poll on a day; `is_fault` tells what somebody should mend."""
 
     template: PollTemplate
     reason: str
+    is_fault: bool = False
 
 
 @dataclass
@@ -101,7 +106,7 @@ class Agenda:
             if reason is None:
                 result.opens.append(opening)
             else:
-                result.skips.append(Skip(template, reason))
+                result.skips.append(Skip(template, reason, opening.has_too_few_options))
         return result
 
     def _ended_before(self, day: date) -> list[Period]:

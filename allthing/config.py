@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MINIMUM_SECRET_LENGTH = 32
 MINIMUM_ADMIN_KEY_LENGTH = 16
-SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+SHA256_HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def split_commas(value: object) -> object:
@@ -52,6 +52,10 @@ def check_origins(values: list[str]) -> list[str]:
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
             raise ValueError(f"{value!r} is not an origin such as https://polls.example.org")
     return [value.rstrip("/").lower() for value in values]
+
+
+def sha256_hex(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def kept_secret(file: Path) -> str:
@@ -83,19 +87,24 @@ class Settings(BaseSettings):
 
     instance_path: Path = Field(Path("instance"), description="Folder of the SQLite file.")
     database_url: str = Field(
-        "", description="SQLAlchemy URL. Empty: SQLite in `INSTANCE_PATH`/allthing.db."
+        "", repr=False, description="SQLAlchemy URL. Empty: SQLite in `INSTANCE_PATH`/allthing.db."
     )
     redis_url: str = Field(
-        "", description="Redis URL. Empty: limits count per process, nothing is cached."
+        "", repr=False, description="Redis URL. Empty: limits count per process, nothing is cached."
     )
     secret_key: str = Field(
-        "", description="Signs voter cookies and keys all hashes; at least 32 characters."
+        "",
+        repr=False,
+        description="Signs voter cookies and keys all hashes; at least 32 characters.",
     )
     admin_keys: Commas = Field(
         default_factory=list,
+        repr=False,
         description="Comma list of `name:key` or `name:sha256-hex-of-key`.",
     )
-    admin_key: str = Field("", description="One admin key, named `admin`, beside `ADMIN_KEYS`.")
+    admin_key: str = Field(
+        "", repr=False, description="One admin key, named `admin`, beside `ADMIN_KEYS`."
+    )
 
     cors_origins: Annotated[Commas, AfterValidator(check_origins)] = Field(
         [f"{scheme}://localhost:{port}" for port in (3000, 5173) for scheme in ("http", "https")],
@@ -118,7 +127,7 @@ class Settings(BaseSettings):
     )
 
     turnstile_secret_key: str = Field(
-        "", description="Cloudflare Turnstile secret. Empty: votes need no bot check."
+        "", repr=False, description="Cloudflare Turnstile secret. Empty: votes need no bot check."
     )
     turnstile_fail_open: bool = Field(
         default=False, description="Take votes while Turnstile does not answer."
@@ -187,7 +196,7 @@ class Settings(BaseSettings):
     def admin_key_hashes(self) -> dict[str, str]:
         """SHA-256 hex of each admin key, and the key's name."""
         return {
-            key if SHA256_HEX.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest(): name
+            key.lower() if SHA256_HEX.fullmatch(key) else sha256_hex(key): name
             for name, key in self._named_keys()
         }
 

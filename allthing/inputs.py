@@ -105,6 +105,11 @@ class Visible:
         return clean_line(value)
 
 
+def whole_number(value: object) -> object:
+    """Read 2.0 as 2: JSON knows no difference, and some clients write all numbers so."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def parse_day(value: object) -> date:
     """Read a date that leaves room for the days that are reckoned from it, on either side."""
     if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
@@ -119,7 +124,7 @@ def parse_day(value: object) -> date:
 Line = AfterValidator(clean_line)
 Prose = AfterValidator(drop_controls)
 NullIfEmpty = AfterValidator(null_if_empty)
-Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
+Whole = BeforeValidator(whole_number)
 Day = Annotated[
     date,
     BeforeValidator(parse_day),

@@ -66,7 +66,9 @@ def roll_over(day: date, today: date) -> Rollover:
     agenda = Agenda(day, day).on(day, today)
     db.session.add_all(new_instance(opening) for opening in agenda.opens)
     for skip in agenda.skips:
-        log.info("no poll opened", extra={"template": skip.template.key, "reason": skip.reason})
+        if skip.is_fault:
+            facts = {"template": skip.template.key, "reason": skip.reason}
+            log.warning("no poll opened", extra=facts)
     db.session.add(
         RolloverRun(poll_date=day, created_count=len(agenda.opens), closed_count=closing.closed)
     )

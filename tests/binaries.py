@@ -190,7 +190,7 @@ def _home(folder: Path, programs: tuple[str, ...]) -> Path | None:
 
 
 def _is_script(program: str) -> bool:
-    with open(program, "rb") as file:
+    with Path(program).open("rb") as file:
         return file.read(2) == b"#!"
 
 

@@ -105,7 +105,7 @@ class Daemon:
         """Start the server, on its port and with its data, and wait until it answers."""
         if self._process and self._process.poll() is None:
             return
-        with open(self.folder / "log", "ab") as log:
+        with (self.folder / "log").open("ab") as log:
             log_start = log.tell()
             self._process = subprocess.Popen(
                 self._command,

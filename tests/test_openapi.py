@@ -82,7 +82,9 @@ def test_document_is_valid(document: Json) -> None:
 def test_every_route_is_in_the_document_and_nothing_else(app: Flask, document: Json) -> None:
     served = {(template_of(request), request.method.lower()) for request in documented(app, {})}
 
-    assert served == {(path, method) for path, found in document["paths"].items() for method in found}
+    assert served == {
+        (path, method) for path, found in document["paths"].items() for method in found
+    }
     assert len(served) > 40
 
 

@@ -205,8 +205,10 @@ def test_check_says_what_will_be_used(postgres: PostgresServer, redis_: RedisSer
     done = check(TEST_DATABASE_URL=postgres.url, TEST_REDIS_URL=redis_.url)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
-    assert first.startswith("postgresql ") and " at TEST_DATABASE_URL" in first
-    assert second.startswith("redis ") and " at TEST_REDIS_URL" in second
+    assert first.startswith("postgresql ")
+    assert " at TEST_DATABASE_URL" in first
+    assert second.startswith("redis ")
+    assert " at TEST_REDIS_URL" in second
 
 
 def test_check_fails_without_any_server() -> None:

@@ -86,12 +86,12 @@ def _processes() -> Iterator[tuple[int, str, int]]:
     From `stat`, which anyone may read: in a plain container even root may not read much else
     about other users' processes.
     """
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             with suppress(OSError):  # it ended while we looked
                 # The command's name comes second, in parentheses, and may itself contain any.
-                fields = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
-                yield int(entry), fields[0], int(fields[1])
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                yield int(entry.name), fields[0], int(fields[1])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from allthing.database import ID_LENGTH
-from allthing.inputs import Int32, Line, NullIfEmpty, Prose, Visible
+from allthing.inputs import Line, NullIfEmpty, Prose, Visible, Whole
 
 MAX_OPTIONS = 100
 
@@ -20,6 +20,6 @@ EntityId = Annotated[str, Field(max_length=ID_LENGTH)]
 ParentId = Annotated[EntityId, NullIfEmpty] | None
 PollType = Literal["SINGLE", "RANKED"]
 Audience = Literal["PUBLIC", "USER_ONLY"]
-MaxRank = Annotated[int, Field(ge=1, le=MAX_OPTIONS)] | None
-DurationDays = Annotated[int, Field(ge=1, le=365)]
-SortOrder = Annotated[Int32, Field(ge=0)]
+MaxRank = Annotated[int, Field(ge=1, le=MAX_OPTIONS), Whole] | None
+DurationDays = Annotated[int, Field(ge=1, le=365), Whole]
+SortOrder = Annotated[int, Field(ge=0, le=2**31 - 1), Whole]

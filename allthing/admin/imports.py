@@ -12,7 +12,7 @@ from allthing.admin.fields import MAX_OPTIONS, Audience, MaxRank, PollType, Sort
 from allthing.admin.schemas import OptionIn, labels_in_order
 from allthing.endpoints import Out, endpoint
 from allthing.importing import Entry, Outcome, import_catalog
-from allthing.inputs import Input, Line, NullIfEmpty, Visible, validate
+from allthing.inputs import Input, Line, NullIfEmpty, Visible, Whole, validate
 from allthing.problems import Invalid
 
 SHOWN_LENGTH = 200
@@ -57,7 +57,7 @@ class ImportedTemplateIn(Input):
     poll_type: PollType
     max_rank: MaxRank = None
     audience: Annotated[Audience, BeforeValidator(audience_of)] = "PUBLIC"
-    duration_days: Annotated[int, Field(ge=1, le=30)] = 1
+    duration_days: Annotated[int, Field(ge=1, le=30), Whole] = 1
     is_active: bool = True
     featured: bool = False
     options: Annotated[list[ImportedOptionIn], Field(min_length=2, max_length=MAX_OPTIONS)]
