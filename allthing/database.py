@@ -1,5 +1,6 @@
 """The database: naming, types, engine options and the few things PostgreSQL and SQLite do apart."""
 
+import re
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -134,7 +135,8 @@ def find(model: type[Model], entity_id: str, *, lock: Lock | None = None) -> Mod
         for_update = {"read": lock == "share"} if lock else None
         entity = db.session.get(model, entity_id, with_for_update=for_update)
     if entity is None:
-        raise NotFound(f"there is no {model.__name__.removeprefix('Poll').lower()} with this id")
+        noun = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", model.__name__.removeprefix("Poll")).lower()
+        raise NotFound(f"there is no {noun} with this id")
     return entity
 
 
