@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     min_votes: int = Field(
         0, ge=0, description="A closed poll with fewer ballots gets no snapshot."
     )
+    export_min_ballots: int = Field(
+        10, ge=1, description="Nobody may download the ballots of a poll with fewer."
+    )
 
     turnstile_secret_key: str = Field(
         "", repr=False, description="Cloudflare Turnstile secret. Empty: votes need no bot check."
@@ -158,7 +161,7 @@ class Settings(BaseSettings):
         30, description="Seconds until PostgreSQL ends a forgotten transaction."
     )
     redis_timeout: Seconds = Field(
-        0.05, description="Seconds a request may spend on one Redis command."
+        0.05, description="Seconds a Redis command may take, connecting included."
     )
     redis_probe_interval: Seconds = Field(
         0.5, description="Seconds between attempts to reach a lost Redis again."

@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from allthing.config import Settings
+from allthing.deadlines import BoundedSocket, deadline, seconds_left
 
 CANARY = "allthing:canary"
 CANARY_SECONDS = 60
@@ -33,14 +34,15 @@ class RedisGate:
     def __init__(self, settings: Settings) -> None:
         self.client = redis.Redis.from_url(
             settings.redis_url,
-            socket_timeout=settings.redis_timeout,
-            socket_connect_timeout=settings.redis_timeout,
             retry=Retry(NoBackoff(), 0),  # the default of ten nested retries waits for minutes
             protocol=2,
             decode_responses=True,
             encoding_errors="replace",  # bytes that are no text are a miss, not a fault of Redis
         )
+        self.pool = self.client.connection_pool
+        self.pool.connection_class = bounded(self.pool.connection_class)
         self.is_open = True
+        self._timeout = settings.redis_timeout
         self._probe_interval = settings.redis_probe_interval
         self._lock = threading.Lock()
 
@@ -49,7 +51,8 @@ class RedisGate:
         if not self.is_open:
             return None
         try:
-            return command(self.client)
+            with deadline(self._timeout):
+                return command(self.client)
         except Exception as error:  # noqa: BLE001  # a sick server raises far more than RedisError
             if not any(reason in str(error) for reason in SPOILED_KEY):
                 self._shut(error)
@@ -68,12 +71,24 @@ class RedisGate:
         while not self.is_open:
             time.sleep(self._probe_interval)
             try:
-                self.client.connection_pool.disconnect()
-                self.client.set(CANARY, "1", ex=CANARY_SECONDS)
+                self.pool.disconnect()  # a demoted or restarted server's connections are no good
+                with deadline(self._timeout):
+                    self.client.set(CANARY, "1", ex=CANARY_SECONDS)
             except Exception:  # noqa: BLE001, S112  # whatever it is, Redis is still away
                 continue
             self.is_open = True
         log.warning("redis is back")
+
+
+def bounded(connection: type[Any]) -> type[Any]:
+    """Return the connection class, plain, TLS or UNIX, with sockets that keep to the deadline."""
+
+    class Bounded(connection):  # type: ignore[misc]  # which of them the URL decides
+        def _connect(self) -> BoundedSocket:
+            self.socket_connect_timeout = seconds_left()
+            return BoundedSocket(super()._connect())
+
+    return Bounded
 
 
 def init_app(app: Flask) -> None:
