@@ -10,7 +10,7 @@ from tests.conftest import ADMIN_KEY, AppFactory
 from tests.fake_redis import Behaviour, dripping, fake_redis, replying, resetting, silent
 
 BUDGET = 0.05
-PATIENCE = 0.3  # one command within the budget, and a busy machine
+PATIENCE = 1.0  # far below what a server can drag on without a deadline, for a busy machine
 ERRORS = [
     "OOM command not allowed when used memory > 'maxmemory'.",
     "READONLY You can't write against a read only replica.",

@@ -19,10 +19,10 @@ BROAD = frozenset("mwMW@%")
 
 
 def element(
-    parent: ET.Element, name: str, text: str | None = None, **attributes: str | float
+    parent: ET.Element, name: str, text: str | None = None, /, **attributes: str | float
 ) -> ET.Element:
-    """Add an element; `stroke_width` stands for the attribute stroke-width, `class_` for class."""
-    written = {key.rstrip("_").replace("_", "-"): write(v) for key, v in attributes.items()}
+    """Add an element; the attribute `class` is given as `class_`."""
+    written = {key.rstrip("_"): write(value) for key, value in attributes.items()}
     child = ET.SubElement(parent, name, written)
     child.text = None if text is None else write(text)
     return child
@@ -36,14 +36,24 @@ def write(value: str | float) -> str:
 
 
 def label(
-    parent: ET.Element, text: str, x: float, y: float, room: float = 0, **attributes: str | float
+    parent: ET.Element,
+    text: str,
+    x: float,
+    y: float,
+    *,
+    room: float = 0,
+    after: str = "",
+    style: str = "",
 ) -> None:
-    """Write one line of text; what is wider than `room` is cut, and whole in a `<title>`."""
+    """Write one line: a text, and what comes `after` it whichever way the text is read.
+
+    A text that is wider than `room` is cut, and stands whole in a `<title>`.
+    """
     short = shorten(text, room) if room else text
-    line = element(parent, "text", short, x=x, y=y, **attributes)
+    line = element(parent, "text", x=x, y=y, **({"class_": style} if style else {}))
     if short != text:
-        line.text = None
-        element(line, "title", text).tail = write(short)
+        element(line, "title", text)
+    element(line, "tspan", short, class_="name").tail = write(after)
 
 
 def shorten(text: str, room: float) -> str:
@@ -70,7 +80,7 @@ def em(character: str) -> float:
     if unicodedata.east_asian_width(character) in "WF":
         return 1.0
     if character in NARROW:
-        return 0.36
+        return 0.38
     if character in BROAD:
         return 0.92
-    return 0.7 if character.isupper() else 0.58
+    return 0.7 if character.isupper() else 0.6
