@@ -17,6 +17,7 @@ from allthing import (
 )
 from allthing.config import Settings, load_settings
 from allthing.database import db, engine_options
+from allthing.polls import exports
 from allthing.polls import views as polls
 
 migrate = Migrate(db=db, render_as_batch=True)
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     app.register_blueprint(health.bp)
     app.register_blueprint(polls.bp)
+    app.register_blueprint(exports.bp)
     admin.init_app(app)
     openapi.init_app(app)
     cli.init_app(app)

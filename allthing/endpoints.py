@@ -20,6 +20,8 @@ from allthing.inputs import BODY_LIMIT, Input, Query, read_body, read_query
 
 View = Callable[..., Any]
 
+JSON = "application/json"
+
 
 class Out(BaseModel):
     """Base of all output: read from attributes of what is stored, written in camelCase."""
@@ -34,11 +36,15 @@ class Out(BaseModel):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What a view takes, gives and may refuse with, beside what every view may."""
+    """What a view takes, gives and may refuse with, beside what every view may.
+
+    `answer` is None for what is not JSON.
+    """
 
     body: type[Input] | None
     query: type[Query] | None
-    answer: type[BaseModel]
+    answer: type[BaseModel] | None
+    media_type: str
     statuses: frozenset[HTTPStatus]
     refusals: frozenset[HTTPStatus]
     body_limit: int
@@ -47,6 +53,7 @@ class Endpoint:
 def endpoint(
     *refusals: HTTPStatus,
     answer: type[BaseModel] | None = None,
+    media_type: str = JSON,
     statuses: Iterable[HTTPStatus] = (HTTPStatus.OK,),
     body_limit: int = BODY_LIMIT,
 ) -> Callable[[View], Callable[..., ResponseReturnValue]]:
@@ -56,6 +63,7 @@ def endpoint(
         refusals: statuses that the view's rules refuse with, beyond 404 for an id in the path
             and 422 for input.
         answer: the shape of the answer, where the function returns it written already.
+        media_type: what the answer is in; other than JSON, the function writes it as a response.
         statuses: those that the answer may come with.
         body_limit: the longest body, in bytes.
     """
@@ -65,7 +73,8 @@ def endpoint(
         typed = Endpoint(
             body=hints.get("body"),
             query=hints.get("query"),
-            answer=answer or hints["return"],
+            answer=answer or (hints["return"] if media_type == JSON else None),
+            media_type=media_type,
             statuses=frozenset(statuses),
             refusals=frozenset(refusals),
             body_limit=body_limit,

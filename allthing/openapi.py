@@ -118,7 +118,8 @@ def component_schemas(endpoints: list[Endpoint]) -> tuple[Names, Json]:
     """Return a reference to the schema of each class that comes in or goes out, and the schemas."""
     wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "serialization"): None}
     for typed in endpoints:
-        wanted[typed.answer, "serialization"] = None
+        if typed.answer is not None:
+            wanted[typed.answer, "serialization"] = None
         if typed.body is not None:
             wanted[typed.body, "validation"] = None
     names, document = models_json_schema(list(wanted), ref_template=REF, schema_generator=Schemas)
@@ -199,7 +200,8 @@ def responses(rule: Rule, typed: Endpoint, names: Names) -> Json:
         described[status] = {"description": status.phrase, "content": problem}
         if status in RETRY_STATUSES:
             described[status]["headers"] = {"Retry-After": RETRY_AFTER}
-    answer = {"application/json": {"schema": names[typed.answer, "serialization"]}}
+    shape = names[typed.answer, "serialization"] if typed.answer else {"type": "string"}
+    answer = {typed.media_type: {"schema": shape}}
     for status in typed.statuses:
         described[status] = {"description": status.phrase, "content": answer}
     return {str(int(status)): described[status] for status in sorted(described)}

@@ -72,6 +72,7 @@ def settings_of_tests(database_url: str, redis_url: str) -> dict[str, Any]:
         "global_rate_limit": "1000000 per minute",
         "vote_rate_limit": "1000000 per minute",
         "admin_rate_limit": "1000000 per minute",
+        "export_min_ballots": 1,
         "redis_timeout": 1.0,  # a busy machine is not a sick Redis
     }
 

@@ -85,6 +85,11 @@ EXAMPLES = {
         lengths={"idempotencyKey": 128, "turnstileToken": 2048} | SURVEY_LENGTHS,
     ),
     "polls.show_history": Example(query={"limit": "10"}),
+    # The poll of `store` is open.
+    "exports.export_blt": Example(status=409),
+    "exports.export_soi": Example(status=409),
+    "exports.export_csv": Example(status=409),
+    "exports.export_rctab_summary": Example(status=409),
     "admin.audit_logs.list_audit_logs": Example(
         query={
             "adminKeyHash": "0" * 64,

@@ -93,6 +93,15 @@ def test_text_is_cleaned_but_not_escaped(admin: Admin) -> None:
     assert admin.category(name=name)["name"] == "Food & <b>drink</b> 👩‍🍳"
 
 
+def test_an_emoji_that_is_younger_than_python_can_be_seen(admin: Admin) -> None:
+    assert admin.category(name="\U0001fae9\U0001fadf")["name"] == "\U0001fae9\U0001fadf"
+
+
+def test_a_whole_number_may_be_written_with_a_point(admin: Admin) -> None:
+    """JSON knows one kind of number, and some clients write them all so."""
+    assert admin.category(sortOrder=2.0)["sortOrder"] == 2
+
+
 def test_a_renamed_category_shows_at_once(admin: Admin, polls: Polls, client) -> None:
     poll = polls.open()
     client.get("/polls/today")

@@ -67,7 +67,7 @@ def assert_documented(document: Json, request: Request, response: TestResponse) 
     assert response.content_type in described["content"], str(request)
     schema = described["content"][response.content_type]["schema"]
     jsonschema.validate(
-        response.json,
+        response.json if response.mimetype.endswith("json") else response.text,
         schema | {"components": document["components"]},
         cls=jsonschema.Draft202012Validator,
         format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER,
@@ -163,7 +163,7 @@ def test_every_answer_is_as_documented(app: Flask, document: Json, polls: Polls)
         ids = store(polls, title=f"Poll {number}")
         sent = Request(request.method, request.rule, ids)
         response = sent.send(app.test_client())
-        assert response.status_code < 300 or response.status_code == 503, str(request)
+        assert response.status_code not in {400, 401, 404, 415, 422}, str(request)
         assert_documented(document, sent, response)
 
 
@@ -181,7 +181,8 @@ def test_every_read_of_a_poll_with_votes_is_as_documented(
     for request in documented(app, ids):
         if request.method == "GET":
             response = request.send(app.test_client())
-            assert response.status_code == 200, str(request)
+            has_no_rounds = "rctab.json" in request.path() and poll_type == "SINGLE"
+            assert response.status_code == (409 if has_no_rounds else 200), str(request)
             assert_documented(document, request, response)
 
 

@@ -2,7 +2,17 @@
 
 from flask import Flask
 
-from allthing.cli import audit_logs, catalog, days, demo, export, instances, snapshots, votes
+from allthing.cli import (
+    audit_logs,
+    catalog,
+    days,
+    demo,
+    export,
+    instances,
+    recount,
+    snapshots,
+    votes,
+)
 
 COMMANDS = (
     catalog.categories,
@@ -24,6 +34,8 @@ COMMANDS = (
     snapshots.find_missing,
     snapshots.create_missing,
     snapshots.regenerate,
+    recount.recount,
+    recount.verify_results,
     votes.test_vote,
     demo.seed_demo,
     demo.try_it,

@@ -74,6 +74,7 @@ def make_command(name: str, work: Work) -> click.Command:
             refuse(error, as_json)
         if answer is not None:
             show(answer, as_json)
+            click.get_current_context().exit(int(answer.is_bad_news))
 
     command = click.command(name)(with_appcontext(run))
     json_flag = click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document.")

@@ -15,10 +15,11 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command answers: `data` with --json, else `lines`."""
+    """What a command answers: `data` with --json, else `lines`; bad news exits with 1."""
 
     data: object
     lines: Iterable[str]
+    is_bad_news: bool = False
 
 
 def show(answer: Answer, as_json: bool) -> None:

@@ -35,7 +35,10 @@ class SurveyIn(Input):
 
 
 class BallotIn(SurveyIn):
-    ranked_choices: Annotated[list[OptionId], Field(min_length=1, max_length=MAX_CHOICES)]
+    ranked_choices: Annotated[
+        list[OptionId],
+        Field(min_length=1, max_length=MAX_CHOICES, json_schema_extra={"uniqueItems": True}),
+    ]
     idempotency_key: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     turnstile_token: Annotated[str, Field(max_length=2048)] | None = None
 

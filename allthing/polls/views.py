@@ -4,9 +4,9 @@ from datetime import date
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
-from allthing import cache, clock, turnstile
+from allthing import cache, clock, pictures, turnstile
 from allthing.database import db
 from allthing.endpoints import endpoint
 from allthing.history import history_of
@@ -28,6 +28,12 @@ from allthing.rollover import ensure_open
 from allthing.voting import Ballot, Voter, cast_ballot, check_ballot, leave_hint
 
 VOTE_BODY_LIMIT = 16 * 1024
+SVG = "image/svg+xml"
+PICTURE_HEADERS = {
+    # A picture that is opened by itself is a document of our origin: let it run and load nothing.
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
 
 bp = Blueprint("polls", __name__, url_prefix="/polls")
 
@@ -92,6 +98,19 @@ def show_results(poll_id: str) -> dict[str, Any]:
         cache.results(poll_id), "all", lambda: results_of(poll_id)
     )
     return {"cached": was_cached or frozen, "data": data}
+
+
+@bp.get("/<poll_id>/results.svg")
+@endpoint(media_type=SVG)
+def draw_results(poll_id: str) -> Response:
+    """Draw how a poll stands, or how it ended: bars, and the rounds of a ranked poll as a Sankey.
+
+    The picture follows the reader's light or dark, and tells the rounds in words besides.
+    """
+    picture, _ = cache.cached(
+        cache.results(poll_id), "svg", lambda: pictures.draw(results_of(poll_id)[0])
+    )
+    return Response(picture, content_type=SVG, headers=PICTURE_HEADERS)
 
 
 @bp.get("/templates/<template_id>/history")
