@@ -159,8 +159,7 @@ def rctab_round(this: dict[str, Any], winner: str | None, names: dict[str, str])
 
 
 def as_tally(counts: dict[str, int], names: dict[str, str]) -> dict[str, str]:
-    # In ballot order, which a stored result does not keep.
-    return {name: str(counts[option]) for option, name in names.items() if option in counts}
+    return {names[option]: str(count) for option, count in counts.items()}
 
 
 def as_text(lines: Sequence[str]) -> str:

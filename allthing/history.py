@@ -11,7 +11,10 @@ from allthing.snapshots import is_result
 Result = dict[str, Any]
 
 SHARED_FIELDS = ("pollId", "pollDate", "title", "pollType", "totalVotes", "outcome", "tied")
-RANKED_FIELDS = ("totalBallots", "rounds", "decidedByLot", "lotDecisive", "condorcetWinner")
+RANKED_FIELDS = (
+    *("totalBallots", "ruleset", "rounds", "decidedByLot", "lotDecisive", "lotOrder"),
+    *("pairwise", "condorcetWinner"),
+)
 
 
 def history_of(template_id: str, limit: int) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Results over HTTP: counted while open, frozen when closed."""
 
+import json
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -106,3 +108,21 @@ def test_too_few_ballots_make_no_snapshot_but_the_result_is_there(
 
 def test_an_unknown_poll_is_not_found(client: FlaskClient) -> None:
     assert client.get("/polls/unknown/results").status_code == 404
+
+
+def test_frozen_result_keeps_the_order_of_the_ballot(
+    polls: Polls, admin: Admin, client: FlaskClient
+) -> None:
+    poll = polls.open(**RANKED)
+    for ranking in WORKED_EXAMPLE:
+        polls.vote(poll, *ranking)
+    counted = polls.results(poll)
+
+    admin.close(poll["pollId"])
+
+    frozen = client.get(f"/polls/{poll['pollId']}/results").json["data"]
+    ballot = [option["optionId"] for option in poll["options"]]
+    assert list(frozen["pairwise"]) == list(frozen["rankBreakdown"]) == ballot
+    for before, after in zip(counted["rounds"], frozen["rounds"], strict=True):
+        for name in ("totals", "percentOfActive", "transfers"):
+            assert json.dumps(after[name]) == json.dumps(before[name])

@@ -221,8 +221,11 @@ class PastPollOut(Out):
     options: list[PastOptionOut]
     rounds: list[RoundOut] | MISSING = MISSING
     total_ballots: int | MISSING = MISSING
+    ruleset: str | MISSING = MISSING
     decided_by_lot: bool | MISSING = MISSING
     lot_decisive: bool | MISSING = MISSING
+    lot_order: list[str] | MISSING = MISSING
+    pairwise: dict[str, Counts] | MISSING = MISSING
     condorcet_winner: str | MISSING | None = MISSING
 
 

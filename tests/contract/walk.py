@@ -35,7 +35,7 @@ def walk(areas: Sequence[Area], site: Site) -> int:
 
 
 def say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201  # the lines are what the walk is for
+    print(line, flush=True)
 
 
 def take(step: Step, site: Site) -> str | None:
