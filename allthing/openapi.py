@@ -65,7 +65,7 @@ class Problem(Out):
 class Schemas(GenerateJsonSchema):
     """Leaves out titles, which only repeat the names; an answer has all but `MISSING` fields."""
 
-    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  # theirs
         return False
 
     def field_is_required(self, field: Any, total: bool) -> bool:

@@ -43,6 +43,6 @@ def verify(token: str, address: str) -> bool:
     secret = settings().turnstile_secret_key
     form = urlencode({"secret": secret, "response": token, "remoteip": address})
     request = Request(settings().turnstile_url, data=form.encode())  # noqa: S310  # our own setting
-    with urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+    with urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310  # as above
         answer = json.loads(response.read(ANSWER_LIMIT))
     return isinstance(answer, dict) and answer.get("success") is True
