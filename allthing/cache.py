@@ -51,13 +51,16 @@ def forget_on_commit(topic: str) -> None:
 
 @event.listens_for(Session, "after_commit")
 def forget_stale_topics(session: Session) -> None:
+    if session.in_nested_transaction():  # a savepoint: nobody else sees its changes yet
+        return
     for topic in session.info.pop("stale_topics", ()):
         safe_redis_set(generation_key(topic), secrets.token_hex(8), GENERATION_SECONDS)
 
 
 @event.listens_for(Session, "after_rollback")
 def keep_topics(session: Session) -> None:
-    session.info.pop("stale_topics", None)
+    if not session.in_nested_transaction():
+        session.info.pop("stale_topics", None)
 
 
 def generation_key(topic: str) -> str:
