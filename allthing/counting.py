@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 
 from allthing.database import db
 from allthing.models import PollInstance, PollInstanceOption, VoteBallot
-from allthing.runoff import percent
 from allthing.tally import instant_runoff, plurality
+from allthing.tally.runoff import percent
 
 Rankings = dict[tuple[str, ...], int]
 

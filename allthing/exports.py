@@ -15,8 +15,8 @@ from allthing.config import settings
 from allthing.counting import Rankings, grouped_rankings
 from allthing.database import find
 from allthing.models import PollInstance
-from allthing.preferences import EXHAUSTED
 from allthing.problems import Conflict
+from allthing.tally.preferences import EXHAUSTED
 
 FORMULA = ("=", "+", "-", "@")
 """How a cell begins that spreadsheets would compute."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from allthing.preferences import Preferences
 from allthing.tally import Rankings, instant_runoff
+from allthing.tally.preferences import Preferences
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from allthing.preferences import Preferences, Rankings, Totals, condorcet_winner
-from allthing.runoff import Outcome, Round, Runoff, TieBreak, majority
+from allthing.tally.preferences import Preferences, Rankings, Totals, condorcet_winner
+from allthing.tally.runoff import Outcome, Round, Runoff, TieBreak, majority
 
 __all__ = ["Plurality", "Rankings", "Runoff", "instant_runoff", "lot_order", "plurality"]
 

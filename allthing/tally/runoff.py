@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from allthing.preferences import EXHAUSTED, Totals
+from allthing.tally.preferences import EXHAUSTED, Totals
 
 RULESET = "IRV-1"
 
