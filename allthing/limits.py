@@ -38,7 +38,7 @@ class GuardedStorage(Storage):
 
     def get(self, key: str) -> int:
         shared = safe_redis_get(KEY_PREFIX + key)
-        return self.local.get(key) if shared is None else int(shared)
+        return int(shared) if shared and shared.isdecimal() else self.local.get(key)
 
     def get_expiry(self, key: str) -> float:
         return self.local.get_expiry(key)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from tests.api import Polls
+from tests.api import Admin, Polls
 from tests.conftest import ADMIN_KEY, AppFactory
+from tests.redis_server import client as redis_connection
 from tests.routes import ORIGIN, assert_refused, contents, requests, store
 from tests.servers import redis_server
 
@@ -194,3 +195,17 @@ class TestVoteLimit:
         ]
 
         assert [answer.status_code for answer in statuses] == [200, 429, 200]
+
+
+def test_a_spoiled_counter_does_not_switch_the_limit_on_keys_off(
+    make_app: AppFactory, redis_url: str
+) -> None:
+    wrong = Admin(make_app(admin_rate_limit="3 per minute").test_client(), "wrong")
+    wrong.call("GET", "/categories")
+    with redis_connection(redis_url) as redis:
+        for key in redis.scan_iter("allthing:limit:*"):
+            redis.set(key, "junk", ex=60)
+
+    statuses = [wrong.call("GET", "/categories").status_code for _ in range(4)]
+
+    assert statuses == [401, 401, 401, 429]

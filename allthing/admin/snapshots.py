@@ -19,7 +19,9 @@ from allthing.snapshots import Taken
 bp = Blueprint("snapshots", __name__)
 
 
-class SnapshotOut(Out):
+class SnapshotRow(Out):
+    """A snapshot without its result, for lists."""
+
     id: str
     instance_id: str
     version: int
@@ -28,8 +30,11 @@ class SnapshotOut(Out):
     total_votes: int | None
     total_ballots: int | None
     winner_option_id: str | None
-    results: dict[str, Any] = Field(serialization_alias="resultsJson")
     created_at: datetime
+
+
+class SnapshotOut(SnapshotRow):
+    results: dict[str, Any] = Field(serialization_alias="resultsJson")
 
 
 class RunAnswer(Out):

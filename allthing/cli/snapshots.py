@@ -1,7 +1,5 @@
 """Kept results: listed, searched for gaps, taken anew."""
 
-from datetime import datetime
-
 import click
 from sqlalchemy import func, select
 
@@ -10,23 +8,8 @@ from allthing.cli.commands import action_of, changing, do, reading
 from allthing.cli.options import limit_option
 from allthing.cli.output import Answer, aligned, first, listed, short
 from allthing.database import db
-from allthing.endpoints import Out
 from allthing.models import PollInstance, PollResultSnapshot, VoteBallot
 from allthing.snapshots import is_missing
-
-
-class SnapshotRow(Out):
-    """A snapshot without its result: lists stay light, `export` has it all."""
-
-    id: str
-    instance_id: str
-    version: int
-    reason: str
-    actor: str | None
-    total_votes: int | None
-    total_ballots: int | None
-    winner_option_id: str | None
-    created_at: datetime
 
 
 @reading("snapshots")
@@ -37,14 +20,14 @@ def snapshots(instance_id: str | None, limit: int) -> Answer:
 
     Columns: poll id, version, reason, ballots, UTC time, who asked. Results: see `export`.
     """
-    columns = [getattr(PollResultSnapshot, name) for name in SnapshotRow.model_fields]
+    columns = [getattr(PollResultSnapshot, name) for name in section.SnapshotRow.model_fields]
     newest = PollResultSnapshot.created_at.desc(), PollResultSnapshot.version.desc()
     query = select(*columns).order_by(*newest, PollResultSnapshot.id).limit(limit + 1)
     if instance_id is not None:
         query = query.where(PollResultSnapshot.instance_id == instance_id)
     found = first(db.session.execute(query).all(), limit)
     return listed(
-        [SnapshotRow.model_validate(row) for row in found],
+        [section.SnapshotRow.model_validate(row) for row in found],
         lambda row: (
             row.instance_id,
             f"v{row.version}",
