@@ -1,5 +1,6 @@
 """A server that is no good Redis: it answers every command with what a test says, or not at all."""
 
+import select
 import socket
 import socketserver
 import struct
@@ -7,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+DRIPS = 500  # so that who waits for the end is late, but does not hang
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -27,9 +30,9 @@ def silent(client: socket.socket) -> None:
 
 
 def dripping(client: socket.socket) -> None:
-    """Send a reply that never ends, a byte at a time, each sooner than a timeout per read."""
+    """Send a reply without an end, a byte at a time, each sooner than a timeout per read."""
     client.recv(65536)
-    while True:
+    for _ in range(DRIPS):
         client.sendall(b"+")
         time.sleep(0.01)
 
@@ -40,23 +43,42 @@ def resetting(client: socket.socket) -> None:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def turning(port: int, turned: threading.Event, behaviour: Behaviour) -> Behaviour:
+    """Pass everything on to the Redis at a port, until the turn: then answer as `behaviour`."""
+
+    def answer(client: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as redis:
+            while True:
+                for ready in select.select([client, redis], [], [])[0]:
+                    if turned.is_set():
+                        behaviour(client)
+                        return
+                    data = ready.recv(65536)
+                    (redis if ready is client else client).sendall(data)
+                    if not data:
+                        return
+
+    return answer
+
+
 class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+    request_queue_size = 128
 
 
 @contextmanager
-def fake_redis(behaviour: Behaviour) -> Iterator[str]:
-    """Serve on a free port; yield the URL."""
+def fake_redis(behaviour: Behaviour, port: int = 0) -> Iterator[str]:
+    """Serve on a port, by default a free one; yield the URL."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with suppress(OSError):  # the client had enough
                 behaviour(self.request)
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+    with Server(("127.0.0.1", port), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
             yield f"redis://127.0.0.1:{server.server_address[1]}/0"

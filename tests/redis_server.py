@@ -65,7 +65,7 @@ def client(url: str) -> "Redis":
 
 def _launch(daemon: Daemon, binaries: Binaries, settings: Mapping[str, object]) -> str:
     program = binaries.within_reach("redis-server", daemon) / "redis-server"
-    password = secrets.token_hex(16)
+    password = settings.get("requirepass", secrets.token_hex(16))
     configuration = daemon.folder / "redis.conf"
 
     def command(port: int) -> Command:
