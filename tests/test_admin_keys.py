@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from allthing.config import load_settings
 from allthing.database import db
+from allthing.logs import lines
 from tests.api import Admin
 from tests.conftest import ADMIN_KEY, AppFactory
 from tests.routes import ORIGIN, assert_refused, requests
@@ -140,7 +141,7 @@ class TestSecrecy:
     """A key is in no log, answer or audit row, whatever goes wrong."""
 
     def test_no_request_leaves_a_key_behind(
-        self, make_app: AppFactory, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture
+        self, make_app: AppFactory, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
         app = make_app(admin_keys=f"ops:{NEW_KEY}", log_level="DEBUG")
@@ -159,8 +160,10 @@ class TestSecrecy:
         with app.app_context():
             rows = db.session.execute(db.text('SELECT * FROM "adminAuditLogs"')).all()
         texts = [response.text + str(response.headers) for response in answers]
+        lines.write()
         logs = [record.getMessage() + str(vars(record)) for record in caplog.records]
-        everything = "\n".join([caplog.text, *texts, *logs, *map(str, rows), *capsys.readouterr()])
+        everything = "\n".join([caplog.text, *texts, *logs, *map(str, rows), *capfd.readouterr()])
+        assert '"message":"request"' in everything
         assert "unexpected error" in everything
         assert [key for key in keys if key in everything] == []
 
