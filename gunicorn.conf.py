@@ -2,19 +2,23 @@
 
 Each worker has its own pool, so PostgreSQL must allow
     WEB_CONCURRENCY x (DB_POOL_SIZE + DB_MAX_OVERFLOW) connections: 2 x (20 + 10) = 60 of its 100.
-Threads per worker equal the pool: the kernel spreads connections unevenly, and 30 requests at
-once must find a thread even if all of them land on one worker.
+A worker has more threads than connections, so that what needs no connection (a cached read, a
+health check) finds a thread while all of those wait for the database. The kernel spreads requests
+unevenly: 30 at once must find a thread and a connection even if all of them land on one worker.
 """
 
 from allthing.config import load_settings
 from allthing.logs import logging_config
+from allthing.startup import prepare_worker
 from allthing.worker import bound_answers
 
 settings = load_settings()
 
 bind = f"0.0.0.0:{settings.port}"
 worker_class = "allthing.worker.Worker"
+logger_class = "allthing.worker.Log"
 when_ready = bound_answers
+post_worker_init = prepare_worker
 workers = settings.web_concurrency
 threads = settings.web_threads
 worker_tmp_dir = "/dev/shm"  # the heartbeat file must not wait for a disk

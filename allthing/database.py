@@ -8,8 +8,24 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
+from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, String, event, func, select, text
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Insert,
+    MetaData,
+    String,
+    Table,
+    event,
+    func,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
@@ -18,9 +34,13 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 from allthing.config import Settings
+from allthing.database_gate import DatabaseGate, DatabasePool, GaveUp
+from allthing.deadlines import NEVER, set_deadline
 from allthing.problems import Conflict, NotFound
 
 ID_LENGTH = 36
+CLIENT_CHECK_SECONDS = 1
+UNFIT_SERVER = {"25006", "57P01", "57P02", "57P03"}  # read-only; ending, crashed, starting
 
 Id = String(ID_LENGTH)
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -61,35 +81,70 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def engine_options(settings: Settings) -> dict[str, Any]:
-    """Options for `create_engine`: one pool size for both databases, deadlines for PostgreSQL."""
+def init_app(app: Flask) -> None:
+    """Give the app its engine, and each request a deadline for all it asks of the database."""
+    settings: Settings = app.extensions["settings"]
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.sqlalchemy_url
+    app.extensions["database_gate"] = database_gate(settings)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(
+        settings, app.extensions["database_gate"]
+    )
+    app.before_request(lambda: set_deadline(settings.db_request_timeout))
+    app.teardown_appcontext(lambda _error: set_deadline(NEVER))  # after the session's, below
+    db.init_app(app)
+
+
+def engine_options(settings: Settings, gate: DatabaseGate | None) -> dict[str, Any]:
+    """Options for `create_engine`: one pool size for both databases; PostgreSQL has a gate."""
     pool = {
         "pool_size": settings.db_pool_size,
         "max_overflow": settings.db_max_overflow,
         "pool_timeout": settings.db_pool_timeout,
+        "hide_parameters": True,  # errors are logged, and hashes of voters are among them
     }
-    if settings.sqlalchemy_url.startswith("sqlite"):
+    if gate is None:
         return pool | {"connect_args": {"timeout": settings.db_lock_timeout}}
+    return pool | {
+        "creator": gate.connect,
+        "poolclass": DatabasePool,
+        "pool_recycle": settings.db_pool_recycle,
+        "pool_use_lifo": True,
+    }
+
+
+def database_gate(settings: Settings) -> DatabaseGate | None:
+    """Return the way to PostgreSQL, on which every connection has its deadlines; SQLite has none.
+
+    The server asks once a second whether the client is still there: whoever gives up a statement
+    closes the connection, and the server ends the statement and rolls back.
+    """
+    url = make_url(settings.sqlalchemy_url)
+    if url.get_backend_name() != "postgresql":
+        return None
     milliseconds = {
         "statement_timeout": settings.db_statement_timeout,
         "lock_timeout": settings.db_lock_timeout,
         "idle_in_transaction_session_timeout": settings.db_idle_in_transaction_timeout,
+        "client_connection_check_interval": CLIENT_CHECK_SECONDS,
     }
     options = [f"-c {name}={round(value * 1000)}" for name, value in milliseconds.items()]
-    return pool | {
-        "pool_recycle": settings.db_pool_recycle,
-        "pool_pre_ping": True,
-        "pool_use_lifo": True,
-        "connect_args": {
-            "application_name": "allthing-api",
-            "connect_timeout": settings.db_connect_timeout,
-            "keepalives_idle": 30,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-            "options": " ".join([*options, "-c timezone=UTC"]),
-        },
+    parameters = {
+        **url.get_dialect()().create_connect_args(url)[1],
+        "application_name": "allthing-api",
+        "connect_timeout": settings.db_connect_timeout,
+        "keepalives_idle": 30,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+        "options": " ".join([*options, "-c timezone=UTC"]),
     }
+    return DatabaseGate(parameters, settings.db_connect_timeout)
+
+
+def database_is_silent() -> bool:
+    """Tell whether the gate is shut, without asking the database."""
+    gate: DatabaseGate | None = current_app.extensions["database_gate"]
+    return gate is not None and gate.is_silent
 
 
 @event.listens_for(Engine, "connect")
@@ -124,20 +179,37 @@ def name_unsendable_value(context: ExceptionContext) -> None:
         raise DataError(context.statement, context.parameters, error) from error
 
 
+@event.listens_for(Engine, "handle_error")
+def leave_unfit_server(context: ExceptionContext) -> None:
+    """Let no connection to a server that can't serve go back to the pool, by code, not by words.
+
+    One whose wait we ended ourselves says nothing about the others.
+    """
+    error = context.original_exception
+    if getattr(error, "pgcode", None) in UNFIT_SERVER:
+        context.is_disconnect = True
+    if isinstance(error, GaveUp):
+        context.invalidate_pool_on_disconnect = False
+
+
 def find(model: type[Model], entity_id: str, *, lock: Lock | None = None) -> Model:
     """Load by id, or raise `NotFound`; a lock holds until the end of the transaction.
 
     `change` lets one transaction at a time change the row; `share` only holds changes off.
-    What can't be an id (too long, NUL, not ASCII) is not asked for: it would be a fault there.
     """
     entity = None
-    if len(entity_id) <= ID_LENGTH and entity_id.isascii() and entity_id.isprintable():
+    if may_be_id(entity_id):
         for_update = {"read": lock == "share"} if lock else None
         entity = db.session.get(model, entity_id, with_for_update=for_update)
     if entity is None:
         noun = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", model.__name__.removeprefix("Poll")).lower()
         raise NotFound(f"there is no {noun} with this id")
     return entity
+
+
+def may_be_id(entity_id: str) -> bool:
+    """Tell what can't be an id (too long, NUL, not ASCII): to ask for it would be a fault."""
+    return len(entity_id) <= ID_LENGTH and entity_id.isascii() and entity_id.isprintable()
 
 
 @contextmanager
@@ -150,16 +222,20 @@ def conflict(detail: str) -> Iterator[None]:
         raise Conflict(detail) from error
 
 
-def insert_or_ignore(table: type[Base]) -> postgresql.Insert | sqlite.Insert:
-    """Begin an INSERT that can end in `.on_conflict_do_nothing()`, which both dialects speak."""
-    dialect = db.session.get_bind().dialect.name
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+def insert_or_ignore(table: Table, dialect: str) -> Insert:
+    """Build an INSERT that leaves out a row which a unique key forbids."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(table).on_conflict_do_nothing()
 
 
-def lock_until_commit(name: str) -> None:
-    """Let only one transaction at a time, on any replica, do what `name` stands for."""
-    if db.session.get_bind().dialect.name == "postgresql":
-        db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+def lock_until_commit(name: str, connection: Connection | None = None) -> None:
+    """Let only one transaction at a time, on any replica, do what `name` stands for.
+
+    It is the session's transaction, unless a connection is given.
+    """
+    connection = connection or db.session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
 def read_one_state() -> None:

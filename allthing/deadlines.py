@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 NEVER = float("inf")
+GRACE_SECONDS, GRACES = 0.02, 8
 
 
 class _Deadline(threading.local):
     at = NEVER
+    graces = 0
 
 
 _deadline = _Deadline()
@@ -22,20 +24,42 @@ _deadline = _Deadline()
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Let every `BoundedSocket` of this thread raise `TimeoutError` once the time is over."""
-    _deadline.at = time.monotonic() + seconds
+    """Let this thread's waits, on Redis or PostgreSQL, end after `seconds`.
+
+    Within another deadline, the one that is over first counts.
+    """
+    outer = _deadline.at
+    _deadline.at = min(outer, time.monotonic() + seconds)
+    _deadline.graces = GRACES
     try:
         yield
     finally:
-        _deadline.at = NEVER
+        _deadline.at = outer
+
+
+def set_deadline(seconds: float) -> None:
+    """Give this thread so many seconds from now, whatever it had: for the doors, per request."""
+    _deadline.at = time.monotonic() + seconds
+
+
+def time_left() -> float:
+    """Return the seconds until this thread's deadline: 0 once it is over."""
+    return max(0.0, _deadline.at - time.monotonic())
 
 
 def seconds_left() -> float:
-    """Return the seconds until this thread's deadline; raise `TimeoutError` if it is over."""
-    left = _deadline.at - time.monotonic()
-    if left <= 0:
+    """Return the seconds that a wait may take; raise `TimeoutError` once the deadline is over.
+
+    A wait that begins late is given a little time, and so are some after it: on a busy machine it
+    may be this process that had no time, when what it waits for is there already.
+    """
+    left = time_left()
+    if left >= GRACE_SECONDS:
+        return left
+    _deadline.graces -= 1
+    if _deadline.graces < 0:
         raise TimeoutError("the deadline is over")
-    return left
+    return GRACE_SECONDS
 
 
 class BoundedSocket:

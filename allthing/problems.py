@@ -55,6 +55,8 @@ def as_problem(error: exc.SQLAlchemyError) -> Problem | None:
             return Conflict("this contradicts what is stored")
         case exc.ProgrammingError() | exc.OperationalError() if is_missing_table(error):
             return Unavailable("the database is not migrated: run flask db upgrade")
+        case exc.OperationalError() | exc.InternalError() if is_misuse(error):
+            return None
         case (
             exc.OperationalError() | exc.InterfaceError() | exc.InternalError() | exc.TimeoutError()
         ):
@@ -66,6 +68,12 @@ def is_missing_table(error: exc.DBAPIError) -> bool:
     """Recognise an empty database: PostgreSQL by its code, SQLite by its words."""
     undefined_table = getattr(error.orig, "pgcode", None) == "42P01"
     return undefined_table or "no such table" in str(error.orig)
+
+
+def is_misuse(error: exc.DBAPIError) -> bool:
+    """Recognise what only a bug of ours can cause: a transaction used wrongly, SQLite's bad SQL."""
+    code = getattr(error.orig, "pgcode", None) or getattr(error.orig, "sqlite_errorname", None)
+    return code in {"25001", "25P01", "25P02", "SQLITE_ERROR"}
 
 
 def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:

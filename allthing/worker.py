@@ -4,6 +4,7 @@ Why gunicorn's own does not do, is in docs/decisions/0005-a-worker-of-our-own.md
 """
 
 import json
+import select
 import socket
 import struct
 import time
@@ -11,12 +12,13 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from gunicorn import util
+from gunicorn import glogging, util
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 SENDING_SECONDS = 10  # a client may take this long to send a request,
 CROWDED_SENDING_SECONDS = 2  # or this long while others wait for a thread,
+FOLLOWING_MILLISECONDS = 20  # a request within this time after another's answer follows it
 LINGERING_SECONDS = 0.5  # or this long to read its last answer and hang up,
 READING_SECONDS = 4  # or a few times this long to make room for more of an answer
 DRAINED_BYTES = 64 * 1024  # of an unread body gunicorn reads as much and keeps the connection
@@ -49,6 +51,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
+        """Serve a request, and those that soon follow it on its connection, in the same thread.
+
+        To be handed from thread to thread by the main loop costs more than many a request.
+        """
+        kept = self.serve(conn)
+        while kept is True and self.alive and self.has_room() and is_followed(conn):
+            conn.since = time.monotonic()
+            kept = self.serve(conn)
+        return kept
+
+    def serve(self, conn: Any) -> Any:
         self.senders[conn] = None
         try:
             kept = super().handle(conn)
@@ -57,6 +70,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             del self.senders[conn]
         return kept
+
+    def has_room(self) -> bool:
+        """Tell whether a thread is left for the next who comes."""
+        threads: int = self.cfg.threads
+        return self.in_hand() < threads
+
+    def in_hand(self) -> int:
+        """Return the number of connections that have a thread, or wait for one."""
+        connections: int = self.nr_conns
+        return connections - len(self.keepalived_conns) - len(self.pending_conns)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         self.senders[conn] = req
@@ -70,8 +93,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         The thread then reads an end of file: it drops half a head, and refuses half a body.
         """
         super().murder_pending()
-        in_hand = self.nr_conns - len(self.keepalived_conns) - len(self.pending_conns)
-        crowded = in_hand > self.cfg.threads or not self.alive
+        crowded = self.in_hand() > self.cfg.threads or not self.alive
         patience = CROWDED_SENDING_SECONDS if crowded else SENDING_SECONDS
         latest = time.monotonic() - patience
         for conn, request in list(self.senders.items()):
@@ -92,10 +114,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             util.write_nonblock(client, refusal(status, str(exc)[:200]))
 
 
+class Log(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's log, without a line per request: the app writes its own.
+
+    With a `logconfig_dict` gunicorn would make up its line for each request, and then drop it.
+    """
+
+    access_log_enabled = False
+
+
 def has_arrived(request: Any) -> bool:
     """Tell whether nothing more of a request is to come; None stands for one without a head."""
     reader = request and request.body.reader
     return bool(reader) and not getattr(reader, "length", 0) and not getattr(reader, "parser", None)
+
+
+def is_followed(conn: Any) -> bool:
+    """Wait a moment for the next request, or for the client's end; tell whether it came."""
+    if conn.parser.unreader.buf.getvalue():  # it came with the one before
+        return True
+    poll = select.poll()
+    poll.register(conn.sock, select.POLLIN)
+    return bool(poll.poll(FOLLOWING_MILLISECONDS))
 
 
 def linger(sock: socket.socket) -> None:

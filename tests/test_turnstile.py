@@ -2,10 +2,14 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
+import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -72,6 +76,36 @@ def test_a_refused_ballot_does_not_use_up_the_token(polls: Polls, checking_app: 
 
     assert vote(client, poll, "good", places=(0, 1)) == 422
     assert vote(client, poll, "good") == 200
+
+
+@pytest.mark.postgresql
+def test_a_vote_that_is_tried_again_after_a_deadlock_is_checked_once(
+    polls: Polls, checking_app: Flask, database_url: str
+) -> None:
+    """A token is good for one call. The rival holds what the vote wants second."""
+    poll = polls.open()
+    with (
+        closing(psycopg2.connect(database_url)) as rival,
+        rival.cursor() as cursor,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        cursor.execute("SET deadlock_timeout = '1min'")  # the vote is to be the one that loses
+        cursor.execute('LOCK TABLE "voteTallies"')
+        cast = pool.submit(vote, checking_app.test_client(), poll, "good")
+        while not is_waited_for(cursor):
+            time.sleep(0.02)
+        cursor.execute('SELECT 1 FROM "pollInstances" WHERE id = %s FOR UPDATE', [poll["pollId"]])
+        rival.rollback()
+        assert cast.result() == 200
+    assert polls.results(poll)["totalVotes"] == 1
+
+
+def is_waited_for(cursor: psycopg2.extensions.cursor) -> bool:
+    cursor.execute(
+        "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted"
+        " AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+    )
+    return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize(("fail_open", "status"), [(False, 403), (True, 200)])

@@ -5,6 +5,7 @@ from flask import Flask
 from allthing.cli import (
     audit_logs,
     catalog,
+    check,
     days,
     demo,
     export,
@@ -37,6 +38,7 @@ COMMANDS = (
     recount.recount,
     recount.verify_results,
     votes.test_vote,
+    check.check,
     demo.seed_demo,
     demo.try_it,
 )

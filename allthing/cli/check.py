@@ -1,0 +1,15 @@
+"""A look at the database, as the server takes one when it starts."""
+
+from allthing.cli.commands import reading
+from allthing.cli.output import Answer
+from allthing.startup import weaknesses
+
+
+@reading("check")
+def check() -> Answer:
+    """Look for what would lose votes or stop the server; exit with 1 if there is anything.
+
+    A sentence for each: settings of PostgreSQL, its connections, missing migrations.
+    """
+    found = weaknesses()
+    return Answer(found, found or ["nothing to mend"], bool(found))

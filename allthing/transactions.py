@@ -1,0 +1,69 @@
+"""Work that the database may undo: what is done once more, and what never is.
+
+Nothing is repeated once a COMMIT may have been sent: it may be saved, whatever the error says.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from flask import g, has_app_context
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError
+
+from allthing.database import db
+from allthing.database_gate import OutOfTime
+
+ROLLED_BACK = {"40001", "40P01"}  # a serialization failure, a deadlock
+
+Result = TypeVar("Result")
+
+
+@event.listens_for(Engine, "commit")
+def note_commit(_connection: Connection) -> None:
+    """Remember that from here on this request must not be run again: it may be saved."""
+    if has_app_context():
+        g.may_be_saved = True
+
+
+def was_undone(error: DBAPIError) -> bool:
+    """Tell whether nothing of this request is saved, and a second try may well succeed.
+
+    So it is after a deadlock, and when the connection was lost before any COMMIT was sent.
+    """
+    if "may_be_saved" in g:
+        return False
+    is_lost = error.connection_invalidated and not isinstance(error.orig, OutOfTime)
+    return is_lost or getattr(error.orig, "pgcode", None) in ROLLED_BACK
+
+
+def again_if_undone(work: Callable[[], Result]) -> Result:
+    """Do a part of a request; once more, if the database undid all of it as upon a deadlock."""
+    try:
+        return work()
+    except DBAPIError as error:
+        if not was_undone(error):
+            raise
+    db.session.rollback()
+    return work()
+
+
+@contextmanager
+def autocommit() -> Iterator[Connection]:
+    """Lend a connection for one statement that is a transaction by itself: one round trip."""
+    is_sqlite = db.engine.dialect.name == "sqlite"
+    with db.engine.begin() if is_sqlite else db.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        if not is_sqlite:
+            # SQLAlchemy's own option sends a SET when the connection is given back.
+            driver.autocommit = True
+        try:
+            yield connection
+        except DBAPIError as error:
+            if getattr(error.orig, "pgcode", None) not in ROLLED_BACK:
+                g.may_be_saved = True
+            raise
+        finally:
+            if not is_sqlite and not driver.closed:
+                driver.autocommit = False
+        g.may_be_saved = True
