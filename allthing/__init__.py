@@ -1,13 +1,18 @@
 """allthing: a self-hosted backend for daily polls."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 from flask_migrate import Migrate
 
 from allthing import (
     admin,
+    cache,
     cli,
     client,
     cors,
+    database,
     health,
     limits,
     logs,
@@ -16,20 +21,25 @@ from allthing import (
     redis_client,
 )
 from allthing.config import Settings, load_settings
-from allthing.database import db, engine_options
+from allthing.database import db
 from allthing.polls import exports
 from allthing.polls import views as polls
 
 migrate = Migrate(db=db, render_as_batch=True)
 
 
+class App(Flask):
+    """Flask, but for asking before every hook and view whether it is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Wire the app from `settings`, or from the environment. Hooks run in the order given here."""
     settings = settings or load_settings()
-    app = Flask(__name__, static_folder=None)
+    app = App(__name__, static_folder=None)
     app.extensions["settings"] = settings
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.sqlalchemy_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
 
     client.init_app(app)
@@ -37,8 +47,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.init_app(app)
     cors.init_app(app)
     redis_client.init_app(app)
+    cache.init_app(app)
     limits.init_app(app)
-    db.init_app(app)
+    database.init_app(app)
     migrate.init_app(app)
 
     app.register_blueprint(health.bp)

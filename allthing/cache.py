@@ -1,25 +1,39 @@
-"""Cached reads. A value counts only while nothing it shows has changed since it was computed.
+"""Cached reads: prepared bytes in this process, taken only while what they show has not changed.
 
-Each topic has a generation, a random word. A change replaces it after its commit; a reader notes
-it before it computes. So a reader that was overtaken by a change stores a value nobody takes.
+Whoever finds none computes them, and all who come meanwhile wait for that one. While the database
+is away, the last ones are served, and said to be stale.
 """
 
-import json
-import secrets
+import hashlib
+import logging
+import threading
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
+from weakref import WeakValueDictionary
 
+from flask import Flask, current_app
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from allthing.config import settings
+from allthing import marks
+from allthing.config import Settings
 from allthing.database import db
-from allthing.redis_client import safe_redis_get_many, safe_redis_set
+from allthing.problems import Unavailable, as_problem
 
-KEY_PREFIX = "allthing:cache:"
-GENERATION_SECONDS = 3600  # far longer than any value may live
+MOST_BYTES = 32 * 1024 * 1024  # of all values in a process
+STALE_SECONDS = 3600  # a value may be this old while the database is away,
+PATIENCE_SECONDS = 0.25  # and is taken after this long if nothing tells that it has changed;
+WAITING_SECONDS = 5  # who has none waits so long for another one's
+RETRY_SECONDS = 1  # until the database is asked again
 
 POLLS = "polls"
+
+Key = tuple[str, str]
+Compute = Callable[[], bytes]
+
+log = logging.getLogger(__name__)
 
 
 def results(instance_id: str) -> str:
@@ -27,21 +41,153 @@ def results(instance_id: str) -> str:
     return f"results:{instance_id}"
 
 
-def cached(topic: str, name: str, compute: Callable[[], Any]) -> tuple[Any, bool]:
-    """Return what `compute` gives, and whether it came from the cache.
+class Value(NamedTuple):
+    """What was computed; `mark` and `noted`, on the monotonic clock, are of before that."""
 
-    `topic` is what `forget` takes; `name` tells apart the values within it. Without Redis, or
-    with anything unreadable in it, the value is computed.
+    data: bytes
+    etag: str
+    mark: int
+    noted: float
+
+    @classmethod
+    def of(cls, data: bytes, mark: int, noted: float) -> "Value":
+        return cls(data, hashlib.blake2b(data, digest_size=12).hexdigest(), mark, noted)
+
+
+class Reading(NamedTuple):
+    """A value, whether it was there or was computed for this reader, and whether it may be old."""
+
+    value: Value
+    was_cached: bool
+    is_stale: bool = False
+
+
+class Line:
+    """Those who wait for one value. The first computes it; the others see what came of that."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self.failure: Unavailable | None = None
+        self.failed_at = 0.0
+
+
+class Cache:
+    """The values of one process. Threads share it."""
+
+    def __init__(self, ttl: float) -> None:
+        self._ttl = ttl
+        self._values: dict[Key, Value] = {}  # the one stored last comes last
+        self._bytes = 0
+        self._retry_at: dict[Key, float] = {}
+        self._lines: WeakValueDictionary[Key, Line] = WeakValueDictionary()
+        self._changing = threading.Lock()
+
+    def watched(self) -> set[str]:
+        """Return the topics of all values that are young enough to be taken."""
+        oldest = time.monotonic() - self._ttl
+        return {topic for (topic, _), value in list(self._values.items()) if value.noted > oldest}
+
+    def read(self, key: Key, compute: Compute) -> Reading:
+        arrived = time.monotonic()
+        value = self._values.get(key)
+        if value is not None and self._counts(key, value, arrived):
+            return Reading(value, was_cached=True)
+        if value is not None and arrived - value.noted > STALE_SECONDS:
+            value = None
+        if value is not None and arrived < self._retry_at.get(key, 0):
+            return Reading(value, was_cached=True, is_stale=True)
+        return self._wait_in_line(key, compute, value, arrived)
+
+    def _counts(self, key: Key, value: Value, now: float) -> bool:
+        return value.mark == marks.mark_of(key[0]) and now - value.noted < self._ttl
+
+    def _wait_in_line(
+        self, key: Key, compute: Compute, old: Value | None, arrived: float
+    ) -> Reading:
+        # An old value that nothing has changed is not worth waiting for; one that something has
+        # changed may be what the reader itself has just changed.
+        impatient = old is not None and old.mark == marks.mark_of(key[0])
+        with self._changing:
+            line = self._lines.setdefault(key, Line())
+        if not line.turn.acquire(timeout=PATIENCE_SECONDS if impatient else WAITING_SECONDS):
+            return stale(old, Unavailable("this takes too long, try again soon"))
+        try:
+            value = self._values.get(key)
+            # What another one began to compute after we arrived, shows all that we may know of.
+            if value and (value.noted > arrived or self._counts(key, value, time.monotonic())):
+                return Reading(value, was_cached=True)
+            if line.failure and line.failed_at > arrived:  # while we waited
+                return stale(old, Unavailable(line.failure.detail))
+            return self._compute(key, compute, old, line)
+        finally:
+            line.turn.release()
+
+    def _compute(self, key: Key, compute: Compute, old: Value | None, line: Line) -> Reading:
+        marks.listen()
+        noted, mark = time.monotonic(), marks.mark_of(key[0])
+        try:
+            value = Value.of(compute(), mark, noted)
+        except (Unavailable, SQLAlchemyError) as error:
+            refusal = as_problem(error) if isinstance(error, SQLAlchemyError) else error
+            if not isinstance(refusal, Unavailable):
+                raise
+            line.failure, line.failed_at = refusal, time.monotonic()
+            if old is None:
+                raise
+            log.warning("serving what is stale", extra={"topic": key[0], "error": str(error)[:500]})
+            self._retry_at[key] = time.monotonic() + RETRY_SECONDS
+            return stale(old, refusal)
+        self._keep(key, value)
+        return Reading(value, was_cached=False)
+
+    def _keep(self, key: Key, value: Value) -> None:
+        with self._changing:
+            self._drop(key)
+            self._values[key] = value
+            self._bytes += len(value.data)
+            while self._bytes > MOST_BYTES:
+                self._drop(next(iter(self._values)))
+
+    def _drop(self, key: Key) -> None:
+        self._retry_at.pop(key, None)
+        dropped = self._values.pop(key, None)
+        self._bytes -= len(dropped.data) if dropped else 0
+
+
+def stale(old: Value | None, refusal: Unavailable) -> Reading:
+    """Return the old value if there is one; else raise."""
+    if old is None:
+        raise refusal
+    return Reading(old, was_cached=True, is_stale=True)
+
+
+def init_app(app: Flask) -> None:
+    settings: Settings = app.extensions["settings"]
+    cache = app.extensions["cache"] = Cache(settings.cache_ttl)
+    marks.init_app(app, cache.watched)
+
+
+def cached(topic: str, name: str, compute: Compute) -> Reading:
+    """Return what `compute` gave lately, or gives now.
+
+    `topic` is what `forget` takes; `name` tells apart the values within it. What `compute` raises
+    is raised, except where the database is away and there is an old value.
     """
-    key = f"{KEY_PREFIX}{topic}:{name}"
-    generation, stored = safe_redis_get_many([generation_key(topic), key])
-    value = unpack(stored, generation)
-    if value is not None:
-        return value, True
-    value = compute()
-    packed = json.dumps({"generation": generation, "value": value})
-    safe_redis_set(key, packed, settings().cache_ttl)
-    return value, False
+    cache: Cache = current_app.extensions["cache"]
+    return cache.read((topic, name), compute)
+
+
+def uncached(compute: Compute) -> Reading:
+    """Return what `compute` gives, and keep nothing: for what there may be any number of."""
+    return Reading(Value.of(compute(), mark=0, noted=time.monotonic()), was_cached=False)
+
+
+def forget(*topics: str) -> None:
+    """Let no value of these topics be taken any more: after the commit, before the answer.
+
+    Other machines hear of it in the background.
+    """
+    marks.change(topics)
 
 
 def forget_on_commit(topic: str) -> None:
@@ -53,23 +199,13 @@ def forget_on_commit(topic: str) -> None:
 def forget_stale_topics(session: Session) -> None:
     if session.in_nested_transaction():  # a savepoint: nobody else sees its changes yet
         return
-    for topic in session.info.pop("stale_topics", ()):
-        safe_redis_set(generation_key(topic), secrets.token_hex(8), GENERATION_SECONDS)
+    topics = session.info.pop("stale_topics", ())
+    if topics:
+        marks.change(topics)
+        marks.exchange()  # a command ends before the background would come to it
 
 
 @event.listens_for(Session, "after_rollback")
 def keep_topics(session: Session) -> None:
     if not session.in_nested_transaction():
         session.info.pop("stale_topics", None)
-
-
-def generation_key(topic: str) -> str:
-    return f"{KEY_PREFIX}{topic}:generation"
-
-
-def unpack(stored: str | None, generation: str | None) -> Any:
-    try:
-        packed = json.loads(stored or "")
-        return packed["value"] if packed["generation"] == generation else None
-    except (ValueError, TypeError, KeyError):
-        return None

@@ -1,11 +1,13 @@
 """Who is calling: the client's address, behind as many proxies as are trusted."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 IPV6_SUBSCRIBER_PREFIX = 64
+KNOWN_CLIENTS = 4096  # whose addresses need not be read again
 
 
 def client_address() -> IPv4Address | IPv6Address:
@@ -14,7 +16,13 @@ def client_address() -> IPv4Address | IPv6Address:
     A forwarded address that is no address is ignored: then the socket's peer is the client.
     """
     direct = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
-    for candidate in (request.remote_addr, direct):
+    return first_address(request.environ.get("REMOTE_ADDR"), direct)
+
+
+@lru_cache(KNOWN_CLIENTS)
+def first_address(*candidates: str | None) -> IPv4Address | IPv6Address:
+    """Return the first of the candidates that is an address."""
+    for candidate in candidates:
         try:
             address = ip_address((candidate or "").strip())
         except ValueError:
@@ -26,8 +34,13 @@ def client_address() -> IPv4Address | IPv6Address:
 
 
 def client_network() -> str:
-    """Name what is one client for limits: an IPv4 address, or a subscriber's IPv6 /64."""
-    address = client_address()
+    """Name what is one client for limits."""
+    return network_of(client_address())
+
+
+@lru_cache(KNOWN_CLIENTS)
+def network_of(address: IPv4Address | IPv6Address) -> str:
+    """Return an IPv4 address as it is, of an IPv6 one the subscriber's /64."""
     if isinstance(address, IPv6Address):
         return str(ip_network((address, IPV6_SUBSCRIBER_PREFIX), strict=False))
     return str(address)

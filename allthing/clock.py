@@ -16,7 +16,7 @@ def poll_zone() -> ZoneInfo:
 
 def today() -> date:
     """Return the poll day that is running now."""
-    return now().astimezone(poll_zone()).date()
+    return datetime.now(poll_zone()).date()
 
 
 def start_of(day: date) -> datetime:

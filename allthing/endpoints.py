@@ -11,12 +11,21 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from allthing.inputs import BODY_LIMIT, Input, Query, read_body, read_query
+from allthing.inputs import (
+    BODY_LIMIT,
+    Headers,
+    Input,
+    Query,
+    read_body,
+    read_headers,
+    read_query,
+)
+from allthing.transactions import again_if_undone
 
 View = Callable[..., Any]
 
@@ -43,6 +52,7 @@ class Endpoint:
 
     body: type[Input] | None
     query: type[Query] | None
+    headers: type[Headers] | None
     answer: type[BaseModel] | None
     media_type: str
     statuses: frozenset[HTTPStatus]
@@ -57,7 +67,7 @@ def endpoint(
     statuses: Iterable[HTTPStatus] = (HTTPStatus.OK,),
     body_limit: int = BODY_LIMIT,
 ) -> Callable[[View], Callable[..., ResponseReturnValue]]:
-    """Make a view of a function that may take `body` and `query`, and returns its answer.
+    """Make a view of a function that may take `body`, `query`, `headers`; it returns its answer.
 
     Args:
         refusals: statuses that the view's rules refuse with, beyond 404 for an id in the path
@@ -73,6 +83,7 @@ def endpoint(
         typed = Endpoint(
             body=hints.get("body"),
             query=hints.get("query"),
+            headers=hints.get("headers"),
             answer=answer or (hints["return"] if media_type == JSON else None),
             media_type=media_type,
             statuses=frozenset(statuses),
@@ -82,12 +93,18 @@ def endpoint(
 
         @functools.wraps(view)
         def call(**arguments: Any) -> ResponseReturnValue:
+            if typed.headers is not None:
+                arguments["headers"] = read_headers(typed.headers)
             if typed.query is not None:
                 arguments["query"] = read_query(typed.query)
             if typed.body is not None:
                 arguments["body"] = read_body(typed.body, typed.body_limit)
-            given = view(**arguments)
-            return given.model_dump(mode="json") if isinstance(given, BaseModel) else given
+            given: ResponseReturnValue | BaseModel = again_if_undone(
+                functools.partial(view, **arguments)
+            )
+            if isinstance(given, BaseModel):
+                return Response(given.model_dump_json(), content_type=JSON)
+            return given
 
         call.__dict__["endpoint"] = typed
         return call

@@ -3,13 +3,15 @@
 `/docs` shows it in Swagger UI, whose files come with a package and need no internet.
 """
 
+import functools
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Flask, current_app
+import orjson
+from flask import Blueprint, Flask, Response, current_app
 from flask.typing import ResponseReturnValue
 from flask_swagger_ui import get_swaggerui_blueprint
 from pydantic import MISSING, BaseModel
@@ -18,7 +20,7 @@ from pydantic_core.core_schema import ModelSchema
 from werkzeug.routing import Rule
 
 from allthing.database import ID_LENGTH
-from allthing.endpoints import Endpoint, Out, endpoint_of
+from allthing.endpoints import JSON, Endpoint, Out, endpoint_of
 
 Json = dict[str, Any]
 Names = Mapping[Any, Json]
@@ -45,6 +47,8 @@ A self-hosted backend for daily polls: what voters see and send, and below `/adm
   carries its offset.
 - Every error is a problem (RFC 9457) whose `detail` is a sentence for the person who reads it.
 - A query parameter given twice is refused, an unknown one ignored.
+- What the polls of today and their results are read with has an `ETag`: send it as `If-None-Match`
+  and get 304 while nothing has changed.
 """
 KEY_DESCRIPTION = "An admin's key. The header may also be spelled `xadminkey`."
 RETRY_AFTER = {"required": True, "description": "Seconds.", "schema": {"type": "integer"}}
@@ -81,7 +85,8 @@ class Schemas(GenerateJsonSchema):
 
 @bp.get("/openapi.json")
 def show_document() -> ResponseReturnValue:
-    return build_document(current_app)
+    document: Callable[[], bytes] = current_app.extensions["openapi"]
+    return Response(document(), content_type=JSON)
 
 
 def build_document(app: Flask) -> Json:
@@ -149,7 +154,11 @@ def operation(app: Flask, rule: Rule, method: str, typed: Endpoint, names: Names
         "operationId": name if len(methods) == 1 else f"{name}_{method.lower()}",
         "summary": summary,
         "tags": [tag(rule)],
-        "parameters": [*path_parameters(rule), *query_parameters(typed)],
+        "parameters": [
+            *path_parameters(rule),
+            *parameters("query", typed.query),
+            *parameters("header", typed.headers),
+        ],
         "responses": responses(rule, typed, names),
     }
     if description:
@@ -172,13 +181,13 @@ def path_parameters(rule: Rule) -> list[Json]:
     ]
 
 
-def query_parameters(typed: Endpoint) -> list[Json]:
-    if typed.query is None:
+def parameters(place: str, model: type[BaseModel] | None) -> list[Json]:
+    if model is None:
         return []
-    schema = typed.query.model_json_schema(schema_generator=Schemas)
+    schema = model.model_json_schema(schema_generator=Schemas)
     required = schema.get("required", [])
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": without_null(field)}
+        {"name": name, "in": place, "required": name in required, "schema": without_null(field)}
         for name, field in schema["properties"].items()
     ]
 
@@ -226,5 +235,6 @@ def refusals(rule: Rule, typed: Endpoint) -> set[HTTPStatus]:
 
 
 def init_app(app: Flask) -> None:
+    app.extensions["openapi"] = functools.cache(lambda: orjson.dumps(build_document(app)))
     app.register_blueprint(bp)
     app.register_blueprint(swagger_ui)
