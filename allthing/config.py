@@ -24,6 +24,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 MINIMUM_SECRET_LENGTH = 32
 MINIMUM_ADMIN_KEY_LENGTH = 16
 SHA256_HEX = re.compile(r"[0-9a-fA-F]{64}")
+SEVERAL_HOSTS = re.compile(
+    r"^(?P<scheme>postgresql[^:]*)://(?P<user>[^/?]*@)?(?P<hosts>[^/?@]*,[^/?@]*)"
+    r"(?P<name>/[^?]*)?(?:\?(?P<query>.*))?$"
+)
 
 
 def split_commas(value: object) -> object:
@@ -52,6 +56,18 @@ def check_origins(values: list[str]) -> list[str]:
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
             raise ValueError(f"{value!r} is not an origin such as https://polls.example.org")
     return [value.rstrip("/").lower() for value in values]
+
+
+def hosts_as_query(url: re.Match[str]) -> str:
+    """Write libpq's `//host:port,host:port/name` as SQLAlchemy reads several hosts."""
+    hosts, ports = [], []
+    for pair in url["hosts"].split(","):
+        host, _, port = pair.rpartition(":") if re.search(r":\d+$", pair) else (pair, "", "5432")
+        hosts.append(host.strip("[]"))
+        ports.append(port)
+    query = f"host={','.join(hosts)}&port={','.join(ports)}"
+    rest = f"&{url['query']}" if url["query"] else ""
+    return f"{url['scheme']}://{url['user'] or ''}{url['name'] or '/'}?{query}{rest}"
 
 
 def sha256_hex(key: str) -> str:
@@ -90,12 +106,20 @@ class Settings(BaseSettings):
         "", repr=False, description="SQLAlchemy URL. Empty: SQLite in `INSTANCE_PATH`/allthing.db."
     )
     redis_url: str = Field(
-        "", repr=False, description="Redis URL. Empty: limits count per process, nothing is cached."
+        "",
+        repr=False,
+        description="Redis URL. Empty: limits count per process, and another machine shows a "
+        "change only after `CACHE_TTL`.",
     )
     secret_key: str = Field(
         "",
         repr=False,
         description="Signs voter cookies and keys all hashes; at least 32 characters.",
+    )
+    secret_key_fallbacks: Commas = Field(
+        default_factory=list,
+        repr=False,
+        description="Comma list of other secrets, former or next ones, while keys are rotated.",
     )
     admin_keys: Commas = Field(
         default_factory=list,
@@ -152,9 +176,16 @@ class Settings(BaseSettings):
 
     db_pool_size: int = Field(20, ge=1, description="Kept PostgreSQL connections per worker.")
     db_max_overflow: int = Field(10, ge=0, description="Extra connections per worker at peaks.")
-    db_pool_timeout: Seconds = Field(3, description="Seconds to wait for a free connection.")
+    db_pool_timeout: int = Field(3, ge=1, description="Seconds to wait for a free connection.")
     db_pool_recycle: int = Field(1800, ge=1, description="Seconds until a connection is replaced.")
-    db_connect_timeout: int = Field(3, ge=2, description="Seconds to reach PostgreSQL.")
+    db_connect_timeout: int = Field(
+        3, ge=2, description="Seconds to reach PostgreSQL, for each host of `DATABASE_URL`."
+    )
+    db_request_timeout: Seconds = Field(
+        5,
+        description="Seconds a request may spend on the database; below /admin it is "
+        "`DB_STATEMENT_TIMEOUT`.",
+    )
     db_statement_timeout: Seconds = Field(60, description="Seconds a statement may run.")
     db_lock_timeout: Seconds = Field(3, description="Seconds to wait for a row or table lock.")
     db_idle_in_transaction_timeout: Seconds = Field(
@@ -166,11 +197,15 @@ class Settings(BaseSettings):
     redis_probe_interval: Seconds = Field(
         0.5, description="Seconds between attempts to reach a lost Redis again."
     )
-    cache_ttl: int = Field(10, ge=1, le=10, description="Seconds a cached body may be served.")
+    cache_ttl: int = Field(
+        10, ge=1, le=10, description="Seconds a read may be answered from memory."
+    )
 
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
     web_concurrency: int = Field(2, ge=1, description="gunicorn workers.")
-    web_threads: int = Field(30, ge=1, description="Threads per worker.")
+    web_threads: int = Field(
+        40, ge=1, description="Threads per worker; more than it may have connections."
+    )
     port: int = Field(8080, ge=1, le=65535, description="Port gunicorn listens on.")
 
     @model_validator(mode="after")
@@ -184,12 +219,21 @@ class Settings(BaseSettings):
                 )
         if self.secret_key and len(self.secret_key) < MINIMUM_SECRET_LENGTH:
             raise ValueError(f"SECRET_KEY needs at least {MINIMUM_SECRET_LENGTH} characters")
+        if any(len(secret) < MINIMUM_SECRET_LENGTH for secret in self.secret_key_fallbacks):
+            raise ValueError(
+                f"SECRET_KEY_FALLBACKS needs secrets of at least {MINIMUM_SECRET_LENGTH} characters"
+            )
         if self.database_url and not self.secret_key:
             raise ValueError("SECRET_KEY is missing: DATABASE_URL is set, so this is no demo")
         if self.database_url and not self.admin_key_hashes:
             raise ValueError("ADMIN_KEYS (or ADMIN_KEY) is missing: nobody could administer")
         self.secret_key = self.secret_key or kept_secret(self.instance_path / "secret-key")
         return self
+
+    @cached_property
+    def secret_keys(self) -> tuple[str, ...]:
+        """All secrets in use, each once, the current one first."""
+        return tuple(dict.fromkeys([self.secret_key, *self.secret_key_fallbacks]))
 
     def _named_keys(self) -> list[tuple[str, str]]:
         pairs = [tuple(entry.partition(":")[::2]) for entry in self.admin_keys]
@@ -208,7 +252,8 @@ class Settings(BaseSettings):
         """The database URL with its driver; SQLAlchemy reads a bare one as psycopg 3."""
         if not self.database_url:
             return f"sqlite:///{self.instance_path.resolve() / 'allthing.db'}"
-        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", self.database_url)
+        url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", self.database_url)
+        return SEVERAL_HOSTS.sub(hosts_as_query, url)
 
 
 def load_settings() -> Settings:

@@ -1,17 +1,19 @@
 """From ballots to a result: what is stored, grouped, through the tally, as the contract's JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import func, select
+import orjson
+from sqlalchemy import BindParameter, ScalarSelect, String, cast, func, literal, select, union_all
 
 from allthing.database import db
-from allthing.models import PollInstance, PollInstanceOption, VoteBallot
-from allthing.tally import instant_runoff, plurality
+from allthing.models import PollInstance, PollInstanceOption, VoteBallot, VoteTally
+from allthing.tally import Ballots, Preferences, Rankings, by_options, instant_runoff, plurality
 from allthing.tally.runoff import percent
 
-Rankings = dict[tuple[str, ...], int]
+Counts = Mapping[str, int]
 
 
 def encode_ranking(positions: Mapping[str, int], choices: Sequence[str]) -> str:
@@ -19,19 +21,66 @@ def encode_ranking(positions: Mapping[str, int], choices: Sequence[str]) -> str:
     return ".".join(str(positions[choice]) for choice in choices)
 
 
+@dataclass(frozen=True)
+class Census:
+    """What the ballots of a poll say and what its tallies say, both at one moment."""
+
+    ballots: Counts
+    tallies: Counts
+
+    @property
+    def differences(self) -> dict[str, tuple[int, int]]:
+        """Return the tally and the ballots of each ranking for which they differ."""
+        found = {
+            ranking: (self.tallies.get(ranking, 0), self.ballots.get(ranking, 0))
+            for ranking in sorted(self.tallies.keys() | self.ballots.keys())
+        }
+        return {ranking: pair for ranking, pair in found.items() if pair[0] != pair[1]}
+
+
+def census(instance: PollInstance) -> Census:
+    """Count the ballots of each distinct ranking, and read their tallies in the same statement."""
+    ballots = select(VoteBallot.ranking, func.count().label("cast"), literal(0).label("tallied"))
+    tallies = select(VoteTally.ranking, literal(0), VoteTally.votes)
+    both = union_all(
+        ballots.where(VoteBallot.instance_id == instance.id).group_by(VoteBallot.ranking),
+        tallies.where(VoteTally.instance_id == instance.id),
+    ).subquery()
+    rows = db.session.execute(
+        select(both.c.ranking, func.sum(both.c.cast), func.sum(both.c.tallied))
+        .group_by(both.c.ranking)
+        .order_by(both.c.ranking)
+    ).all()
+    return Census(
+        ballots={ranking: int(cast) for ranking, cast, _ in rows if cast},
+        tallies={ranking: int(tallied) for ranking, _, tallied in rows if tallied},
+    )
+
+
+def tallies_of(instance_id: BindParameter[str]) -> ScalarSelect[str | None]:
+    """Select how many ballots hold each ranking, as one text, however many rankings there are.
+
+    Shards are not added up: the count does that as well.
+    """
+    entry = '["' + VoteTally.ranking + '",' + cast(VoteTally.votes, String) + "]"
+    entries = select(func.aggregate_strings(entry, ",")).where(VoteTally.instance_id == instance_id)
+    return entries.scalar_subquery()
+
+
+def read_tallies(text: str | None) -> list[Ballots]:
+    """Read what `tallies_of` selected."""
+    entries: list[Ballots] = orjson.loads(f"[{text or ''}]")
+    return entries
+
+
 def grouped_rankings(instance: PollInstance) -> Rankings:
     """Count the ballots of each distinct ranking; keys are option ids, best first."""
-    rows = db.session.execute(
-        select(VoteBallot.ranking, func.count())
-        .where(VoteBallot.instance_id == instance.id)
-        .group_by(VoteBallot.ranking)
-    )
     ids = [option.id for option in instance.options]
-    return {tuple(ids[int(place)] for place in text.split(".")): n for text, n in rows}
+    return by_options(census(instance).ballots.items(), ids)
 
 
-def count_ballots(instance: PollInstance) -> dict[str, Any]:
-    """Return the instance's result as it stands, in the contract's form (section 2)."""
+def result_of(instance: PollInstance, ballots: Iterable[Ballots]) -> dict[str, Any]:
+    """Return the result of these ballots in the contract's form (section 2)."""
     result: dict[str, Any] = {
         "found": True,
         "pollId": instance.id,
@@ -45,10 +94,11 @@ def count_ballots(instance: PollInstance) -> dict[str, Any]:
         "options": [option_json(option) for option in instance.options],
     }
     count = count_single if instance.poll_type == "SINGLE" else count_ranked
-    return result | count(instance, grouped_rankings(instance))
+    ids = [option.id for option in instance.options]
+    return result | count(instance, Preferences.of_places(ballots, ids))
 
 
-def count_single(instance: PollInstance, rankings: Rankings) -> dict[str, Any]:
+def count_single(instance: PollInstance, rankings: Preferences) -> dict[str, Any]:
     """Count single choices; ties keep the order of the ballot."""
     counted = plurality(rankings, [option.id for option in instance.options])
     results = [
@@ -70,7 +120,7 @@ def count_single(instance: PollInstance, rankings: Rankings) -> dict[str, Any]:
     }
 
 
-def count_ranked(instance: PollInstance, rankings: Rankings) -> dict[str, Any]:
+def count_ranked(instance: PollInstance, rankings: Preferences) -> dict[str, Any]:
     """Run the instant runoff by IRV-1: the contract's fields, and beside them the rule's own.
 
     Where they share a name, the contract's form stands: `eliminated` is the first option in the

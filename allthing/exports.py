@@ -12,10 +12,11 @@ from io import StringIO
 from typing import Any
 
 from allthing.config import settings
-from allthing.counting import Rankings, grouped_rankings
+from allthing.counting import grouped_rankings
 from allthing.database import find
 from allthing.models import PollInstance
 from allthing.problems import Conflict
+from allthing.tally import Rankings
 from allthing.tally.preferences import EXHAUSTED
 
 FORMULA = ("=", "+", "-", "@")

@@ -65,6 +65,12 @@ class Query(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
 
 
+class Headers(BaseModel):
+    """Base of the headers that a view takes; the alias of a field is the header's name."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 def drop_controls(value: str) -> str:
     """Trim, and drop control characters except line breaks and tabs.
 
@@ -173,6 +179,16 @@ def read_query(model: type[Model]) -> Model:
             raise Invalid(f"{name}: given more than once")
     values = {name: given[name] for name in names if name in given}
     return validate(model, checked(values))
+
+
+def read_headers(model: type[Model]) -> Model:
+    """Read what `model` names of the request's headers; one that is not as it says is a 400."""
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    values = {name: request.headers[name] for name in names if name in request.headers}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise BadRequest(describe(error)) from error
 
 
 def validate(model: type[Model], value: object) -> Model:

@@ -5,22 +5,26 @@ not close meanwhile, and with it the lock that lets one admin at a time take sna
 who closes the poll needs its row alone.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.orm import aliased, selectinload
 
 from allthing import cache
 from allthing.config import settings
-from allthing.counting import count_ballots
+from allthing.counting import Census, census, result_of
 from allthing.database import db, find, lock_until_commit
-from allthing.models import PollInstance, PollResultSnapshot
+from allthing.models import AdminAuditLog, PollInstance, PollResultSnapshot, VoteTally
 from allthing.problems import Conflict, NotFound
 
 BATCH = 200
+MOST_SHOWN = 100  # rankings in an audit row
 INTERIM = "INTERIM"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,18 @@ def newest_of(instances: Sequence[PollInstance]) -> dict[str, PollResultSnapshot
 def keep_results(instances: Sequence[PollInstance], reason: str, actor: str | None = None) -> Taken:
     """Count polls whose rows are locked; keep each result that differs from its last snapshot.
 
+    It is the ballots that are counted. Where the tallies of a closed poll say otherwise, they are
+    corrected; those of an open poll are when it is closed.
+
     A poll with fewer than `MIN_VOTES` ballots is passed over and keeps the snapshots it has.
     """
     newest = newest_of(instances)
     counted = added = 0
     for instance in instances:
-        result = count_ballots(instance)
+        counts = census(instance)
+        if counts.differences and instance.status == "CLOSED":
+            correct_tallies(instance, counts)
+        result = result_of(instance, counts.ballots.items())
         if result["totalBallots"] < settings().min_votes:
             continue
         counted += 1
@@ -89,6 +99,30 @@ def keep_results(instances: Sequence[PollInstance], reason: str, actor: str | No
             added += 1
     db.session.flush()
     return Taken(len(instances), counted, added)
+
+
+def correct_tallies(instance: PollInstance, counts: Census) -> None:
+    """Replace the tallies by the counts of the ballots; say so in the log and in the audit."""
+    db.session.execute(delete(VoteTally).where(VoteTally.instance_id == instance.id))
+    db.session.add_all(
+        VoteTally(instance_id=instance.id, ranking=ranking, shard=0, votes=ballots)
+        for ranking, ballots in counts.ballots.items()
+    )
+    differences = counts.differences
+    log.warning("tallies corrected", extra={"poll": instance.id, "rankings": len(differences)})
+    shown = list(differences.items())[:MOST_SHOWN]
+    db.session.add(
+        AdminAuditLog(
+            action="tallies_corrected",
+            entity_type="instance",
+            entity_id=instance.id,
+            changes={
+                "before": {ranking: tallied for ranking, (tallied, _) in shown},
+                "after": {ranking: ballots for ranking, (_, ballots) in shown},
+            },
+            details={"admin": None, "via": "system", "rankings": len(differences)},
+        )
+    )
 
 
 def add_version(version: int, result: dict[str, Any], reason: str, actor: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Whether kept results are what the ballots say: a recount, compared with the snapshot.
+"""Whether kept results are what the ballots say: a recount, compared with snapshot and tallies.
 
 Everything in the result is compared but the poll's status, and with it the columns beside it.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from allthing.counting import count_ballots
+from allthing.counting import Census, census, result_of
 from allthing.database import db, find
 from allthing.models import PollInstance, PollResultSnapshot
 from allthing.problems import Conflict, NotFound
@@ -70,18 +70,25 @@ def recount_closed(day: date | None = None) -> Iterator[Recount]:
 def compare(instances: Sequence[PollInstance]) -> Iterator[Recount]:
     """Count closed polls again, and compare each with the result that is kept of it."""
     ids = [instance.id for instance in instances]
-    found = select(PollResultSnapshot).where(PollResultSnapshot.instance_id.in_(ids), is_result())
-    kept = {snapshot.instance_id: snapshot for snapshot in db.session.scalars(found)}
+    results = select(PollResultSnapshot).where(PollResultSnapshot.instance_id.in_(ids), is_result())
+    kept = {snapshot.instance_id: snapshot for snapshot in db.session.scalars(results)}
     for instance in instances:
-        counted, snapshot = count_ballots(instance), kept.get(instance.id)
+        counts, snapshot = census(instance), kept.get(instance.id)
+        counted = result_of(instance, counts.ballots.items())
+        found = [*check(snapshot, counted)] if snapshot else []
         yield Recount(
             poll_id=instance.id,
             poll_date=instance.poll_date,
             title=instance.title,
             version=snapshot.version if snapshot else None,
             ballots=counted["totalBallots"],
-            differences=tuple(check(snapshot, counted)) if snapshot else (),
+            differences=(*found, *check_tallies(counts)),
         )
+
+
+def check_tallies(counts: Census) -> Iterator[str]:
+    for ranking, (tallied, ballots) in counts.differences.items():
+        yield f"tallies.{ranking}: kept {tallied}, counted {ballots}"
 
 
 def check(snapshot: PollResultSnapshot, counted: dict[str, Any]) -> Iterator[str]:

@@ -1,36 +1,40 @@
-"""Casting a ballot: what makes one acceptable, and why the same voter never has two."""
+"""Casting a ballot: what makes one acceptable, and why the same voter never has two.
 
+A ballot is stored by one statement that commits by itself. The database refuses the second one of
+a voter, and any in a poll that is not open; why it did is asked afterwards, of the few.
+"""
+
+import functools
 import hashlib
-import hmac
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, Insert, func, select
+from sqlalchemy.exc import IntegrityError
 
-from allthing import cache
+from allthing.ballot_paper import kept_paper, read_paper
 from allthing.clock import now
 from allthing.config import settings
-from allthing.counting import encode_ranking
-from allthing.database import db, find, insert_or_ignore, lock_until_commit
-from allthing.models import PollInstance, PollInstanceOption, VoteBallot
+from allthing.database import insert_or_ignore, lock_until_commit, new_id
+from allthing.models import PollInstance, VoteBallot
 from allthing.problems import Conflict, Invalid
-from allthing.redis_client import safe_redis_get, safe_redis_set
-
-HINT_SECONDS = 24 * 3600
-FEWEST_RANKS = 2
+from allthing.pseudonyms import pseudonym, pseudonyms
 
 
 class PollNotOpen(Conflict):
     """The poll is closed, over, or of a day to come."""
+
+    def __init__(self) -> None:
+        super().__init__("this poll is not open for votes")
 
 
 class AlreadyVoted(Conflict):
     """This voter, or too many from this address, has voted in this poll."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Voter:
     """Who votes: a secret token out of the cookie, and what the request tells."""
 
@@ -41,13 +45,18 @@ class Voter:
     region: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ballot:
-    """What is voted: option ids, best first; answers to the survey; a key that marks retries."""
+    """What is voted: option ids, best first; answers to the survey; a key that marks retries.
+
+    `survey` has what was answered, by the names of the columns. `id` tells this ballot from any
+    other, also if it has to be sent to the database again.
+    """
 
     choices: Sequence[str]
     survey: Mapping[str, str | None]
     idempotency_key: str | None = None
+    id: str = field(default_factory=new_id)
 
     def fingerprint(self) -> str:
         """Identify the content, so that a retry can be told from another vote."""
@@ -55,95 +64,85 @@ class Ballot:
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-def cast_ballot(instance_id: str, ballot: Ballot, voter: Voter, today: date) -> bool:
+def cast_ballot(
+    connection: Connection, poll_id: str, ballot: Ballot, voter: Voter, today: date
+) -> bool:
     """Store a ballot; return True if it is a retry of one that is stored already.
 
     Raises `NotFound`, `PollNotOpen`, `Invalid` for a ballot that the poll's rules refuse, and
-    `AlreadyVoted`. The instance is locked against closing until the caller commits.
+    `AlreadyVoted`. Not for use where `needs_locks`. In a transaction, hold the poll open before.
     """
-    instance = find(PollInstance, instance_id, lock="share")
-    if is_retry(instance_id, ballot):
-        return True
-    ranking = accepted_ranking(instance, ballot, today)
-    voter_hash = keyed_hash(instance_id, "voter", voter.token)
-    address_hash = keyed_hash(instance_id, "address", voter.address)
-    refuse_known_voter(instance_id, voter_hash)
-    refuse_crowded_address(instance_id, address_hash)
-    statement = (
-        insert_or_ignore(VoteBallot)
-        .values(
-            instance_id=instance_id,
-            voter_token_hash=voter_hash,
-            ip_hash=address_hash,
-            user_agent_hash=keyed_hash(instance_id, "agent", voter.user_agent),
-            idempotency_key_hash=retry_hash(instance_id, ballot),
-            payload_hash=ballot.fingerprint() if ballot.idempotency_key else None,
-            country_code=voter.country,
-            region_code=voter.region,
-            first_choice_option_id=ballot.choices[0],
-            ranking=ranking,
-            created_at=now(),
-            **ballot.survey,
-        )
-        .on_conflict_do_nothing()
-        .returning(VoteBallot.id)
-    )
-    if db.session.execute(statement).scalar() is not None:
-        cache.forget_on_commit(cache.results(instance_id))
-        return False
-    if is_retry(instance_id, ballot):  # a twin of this request was faster
+    paper = kept_paper(connection, poll_id)
+    try:
+        if paper.is_valid_on(today) and store(
+            connection, poll_id, ballot, voter, paper.ranking_of(ballot.choices)
+        ):
+            return False
+    except (Invalid, IntegrityError):
+        pass  # there may be a better reason: it is looked for from the first on
+    if check_ballot(connection, poll_id, ballot, today):
         return True
     raise AlreadyVoted("you have voted in this poll")
 
 
-def check_ballot(instance_id: str, ballot: Ballot, today: date) -> bool:
+def check_ballot(connection: Connection, poll_id: str, ballot: Ballot, today: date) -> bool:
     """Say whether a ballot is a retry, as `cast_ballot` would, and refuse what it would refuse.
 
     Nothing is stored or locked: for asking before a check that can be passed only once.
     """
-    if is_retry(instance_id, ballot):
+    paper, status = read_paper(connection, poll_id)
+    if is_retry(connection, poll_id, ballot):
         return True
-    accepted_ranking(find(PollInstance, instance_id), ballot, today)
+    if status != "OPEN" or not paper.is_valid_on(today):
+        raise PollNotOpen
+    paper.ranking_of(ballot.choices)
     return False
 
 
-def accepted_ranking(instance: PollInstance, ballot: Ballot, today: date) -> str:
-    """Return the ballot's ranking as stored, if the poll is open and its rules allow it."""
-    if instance.status != "OPEN" or not instance.poll_date <= today <= instance.close_date:
-        raise PollNotOpen("this poll is not open for votes")
-    return checked_ranking(instance, ballot.choices)
+def store(connection: Connection, poll_id: str, ballot: Ballot, voter: Voter, ranking: str) -> bool:
+    """Insert the ballot unless its voter or its key has one in this poll; return whether it did.
+
+    Raises IntegrityError if the poll is not open or gone.
+    """
+    values = {
+        "id": ballot.id,
+        "instanceId": poll_id,
+        "voterTokenHash": pseudonym(poll_id, "voter", voter.token),
+        "ipHash": pseudonym(poll_id, "address", voter.address),
+        "userAgentHash": pseudonym(poll_id, "agent", voter.user_agent),
+        "firstChoiceOptionId": ballot.choices[0],
+        "ranking": ranking,
+        "createdAt": now(),
+        **ballot.survey,
+    }
+    if voter.country is not None:
+        values["countryCode"] = voter.country
+    if voter.region is not None:
+        values["regionCode"] = voter.region
+    if ballot.idempotency_key is not None:
+        values["idempotencyKeyHash"] = pseudonym(poll_id, "retry", ballot.idempotency_key)
+        values["payloadHash"] = ballot.fingerprint()
+    return connection.execute(insert_ballot(connection.dialect.name), values).rowcount == 1
 
 
-def checked_ranking(instance: PollInstance, choices: Sequence[str]) -> str:
-    """Return the ranking as stored, or say which rule of the ballot is broken."""
-    rows = select(PollInstanceOption.id, PollInstanceOption.sort_order).where(
-        PollInstanceOption.instance_id == instance.id
-    )
-    positions: dict[str, int] = {row.id: row.sort_order for row in db.session.execute(rows)}
-    if len(set(choices)) < len(choices):
-        raise Invalid("rankedChoices: an option is named twice")
-    if not positions.keys() >= set(choices):
-        raise Invalid("rankedChoices: not an option of this poll")
-    if instance.poll_type == "SINGLE" and len(choices) != 1:
-        raise Invalid("rankedChoices: needs exactly 1 entry")
-    if instance.poll_type == "RANKED" and len(choices) < FEWEST_RANKS:
-        raise Invalid("rankedChoices: needs at least 2 entries")
-    if instance.max_rank and len(choices) > instance.max_rank:
-        raise Invalid(f"rankedChoices: takes at most {instance.max_rank} entries")
-    return encode_ranking(positions, choices)
+@functools.cache
+def insert_ballot(dialect: str) -> Insert:
+    return insert_or_ignore(VoteBallot.metadata.tables[VoteBallot.__tablename__], dialect)
 
 
-def is_retry(instance_id: str, ballot: Ballot) -> bool:
-    """Return whether this very ballot is stored under its idempotency key.
+def is_retry(connection: Connection, poll_id: str, ballot: Ballot) -> bool:
+    """Return whether this very ballot is stored, under its id or under its idempotency key.
 
-    Raises 422 when another one is: a key stands for one ballot.
+    Raises 422 when another one is under its key: a key stands for one ballot.
     """
     if ballot.idempotency_key is None:
         return False
-    stored = db.session.scalar(
+    stored = connection.scalar(
         select(VoteBallot.payload_hash).where(
-            VoteBallot.instance_id == instance_id,
-            VoteBallot.idempotency_key_hash == retry_hash(instance_id, ballot),
+            VoteBallot.instance_id == poll_id,
+            VoteBallot.idempotency_key_hash.in_(
+                pseudonyms(poll_id, "retry", ballot.idempotency_key)
+            ),
         )
     )
     if stored is not None and stored != ballot.fingerprint():
@@ -151,45 +150,62 @@ def is_retry(instance_id: str, ballot: Ballot) -> bool:
     return stored is not None
 
 
-def refuse_known_voter(instance_id: str, voter_hash: str) -> None:
-    """Spare the write if a hint says that this voter has voted and the ballot is there."""
-    if safe_redis_get(hint_key(voter_hash)) is None:
-        return
-    ballot = select(VoteBallot.id).where(
-        VoteBallot.instance_id == instance_id, VoteBallot.voter_token_hash == voter_hash
+def is_stored(connection: Connection, ballot: Ballot) -> bool:
+    """Return whether this ballot arrived: for when the answer of the database did not."""
+    stored = select(VoteBallot.id).where(VoteBallot.id == ballot.id)
+    return connection.scalar(stored) is not None
+
+
+def needs_locks() -> bool:
+    """Return whether there is a rule that no unique key can hold: see `cast_ballot_locked`."""
+    return settings().votes_per_ip > 0 or bool(settings().secret_key_fallbacks)
+
+
+def cast_ballot_locked(
+    connection: Connection, poll_id: str, ballot: Ballot, voter: Voter, today: date
+) -> bool:
+    """Do as `cast_ballot` in a transaction that the caller commits, and keep to two more rules.
+
+    Nobody votes again because the secret was rotated: ballots under every configured secret are
+    looked at, one voter and one key at a time, on all replicas. And `VOTES_PER_IP` is kept to.
+    """
+    hold_open(connection, poll_id)
+    voters = pseudonyms(poll_id, "voter", voter.token)
+    addresses = pseudonyms(poll_id, "address", voter.address)
+    names = [voters, addresses if settings().votes_per_ip else []]
+    if ballot.idempotency_key is not None:
+        names.append(pseudonyms(poll_id, "retry", ballot.idempotency_key))
+    # The least names them on all replicas alike, whichever secret each has for its current one;
+    # whoever needs several locks takes them in one order.
+    for name in sorted(min(hashes) for hashes in names if hashes):
+        lock_until_commit(name, connection)
+    if check_ballot(connection, poll_id, ballot, today):
+        return True
+    refuse_known_voter(connection, poll_id, voters)
+    refuse_crowded_address(connection, poll_id, addresses)
+    return cast_ballot(connection, poll_id, ballot, voter, today)
+
+
+def hold_open(connection: Connection, poll_id: str) -> bool:
+    """Return whether the poll is open; if so, nobody closes it until this transaction ends."""
+    held = select(PollInstance.id).where(PollInstance.id == poll_id, PollInstance.status == "OPEN")
+    return connection.scalar(held.with_for_update(read=True, key_share=True)) is not None
+
+
+def refuse_known_voter(connection: Connection, poll_id: str, hashes: Sequence[str]) -> None:
+    ballots = select(VoteBallot.id).where(
+        VoteBallot.instance_id == poll_id, VoteBallot.voter_token_hash.in_(hashes)
     )
-    if db.session.scalar(ballot) is not None:
+    if connection.scalar(ballots) is not None:
         raise AlreadyVoted("you have voted in this poll")
 
 
-def refuse_crowded_address(instance_id: str, address_hash: str) -> None:
-    """Keep to `VOTES_PER_IP`, counting accepted ballots, one voter of an address at a time."""
+def refuse_crowded_address(connection: Connection, poll_id: str, hashes: Sequence[str]) -> None:
+    """Keep to `VOTES_PER_IP`, counting accepted ballots."""
     if not settings().votes_per_ip:
         return
-    lock_until_commit(f"address:{address_hash}")
     ballots = select(func.count()).where(
-        VoteBallot.instance_id == instance_id, VoteBallot.ip_hash == address_hash
+        VoteBallot.instance_id == poll_id, VoteBallot.ip_hash.in_(hashes)
     )
-    if (db.session.scalar(ballots) or 0) >= settings().votes_per_ip:
+    if (connection.scalar(ballots) or 0) >= settings().votes_per_ip:
         raise AlreadyVoted("somebody has voted in this poll from your network")
-
-
-def leave_hint(instance_id: str, voter: Voter) -> None:
-    """Note in Redis, after the commit, that this voter has voted."""
-    safe_redis_set(hint_key(keyed_hash(instance_id, "voter", voter.token)), "1", HINT_SECONDS)
-
-
-def hint_key(voter_hash: str) -> str:
-    return f"allthing:voted:{voter_hash}"
-
-
-def retry_hash(instance_id: str, ballot: Ballot) -> str | None:
-    if ballot.idempotency_key is None:
-        return None
-    return keyed_hash(instance_id, "retry", ballot.idempotency_key)
-
-
-def keyed_hash(instance_id: str, purpose: str, value: str) -> str:
-    """Hash a value so that it can be neither guessed nor linked from poll to poll."""
-    message = "\0".join((purpose, instance_id, value))
-    return hmac.new(settings().secret_key.encode(), message.encode(), hashlib.sha256).hexdigest()

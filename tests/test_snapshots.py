@@ -7,10 +7,11 @@ from flask import Flask
 from sqlalchemy import delete, select
 
 from allthing.database import db
-from allthing.models import PollInstance, PollResultSnapshot, VoteBallot
+from allthing.models import PollResultSnapshot, VoteBallot
 from tests.api import Admin, Json, Polls
 from tests.conftest import ADMIN_KEY, AppFactory
 from tests.queries import engine_of, statements
+from tests.under_way import vote_under_way
 
 RANKED = {"pollType": "RANKED", "options": ("Leek", "Pea", "Corn")}
 RUNS = ("create-missing", "regenerate", "create-for-active")
@@ -363,9 +364,6 @@ def test_snapshots_of_open_polls_and_votes_under_way_do_not_wait_for_each_other(
     polls: Polls, admin: Admin, app: Flask
 ) -> None:
     poll = polls.open()
-    held = select(PollInstance.id).where(PollInstance.id == poll["pollId"])
-    with engine_of(app).begin() as vote_under_way:
-        vote_under_way.execute(held.with_for_update(read=True))
-
+    with vote_under_way(app, poll):
         assert run(admin, "create-for-active")["createdCount"] == 1
         assert take(admin, poll)["version"] == 1

@@ -29,9 +29,12 @@ from allthing.admin.audit import (
     require_audited_views,
 )
 from allthing.admin.auth import require_admin
+from allthing.admin.guessing import limit_guessing
+from allthing.config import settings
 from allthing.database import db
-from allthing.limits import limit_refused_keys
+from allthing.deadlines import set_deadline
 from allthing.problems import Unavailable, answer_problem
+from allthing.transactions import again_if_undone
 
 PREFIX = "/admin"
 
@@ -52,11 +55,12 @@ for section in (
     templates,
 ):
     bp.register_blueprint(section.bp)
-limit_refused_keys(bp)
 
 
 @bp.before_request
 def guard() -> None:
+    set_deadline(settings().db_statement_timeout)  # an import is no vote: it may take long
+    again_if_undone(limit_guessing)
     require_admin()
 
 

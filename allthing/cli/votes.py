@@ -10,16 +10,17 @@ from datetime import date, datetime
 import click
 from sqlalchemy import func, select
 
-from allthing import clock
+from allthing import cache, clock
 from allthing.admin.audit import Audited, describe
+from allthing.ballot_paper import FEWEST_RANKS
 from allthing.cli.commands import changing, reading
 from allthing.cli.options import DAY
 from allthing.cli.output import Answer, listed, short
-from allthing.database import db, find
+from allthing.database import db, find, lock_until_commit
 from allthing.endpoints import Out
 from allthing.models import PollInstance, VoteBallot
 from allthing.problems import Invalid, Problem
-from allthing.voting import FEWEST_RANKS, Ballot, Voter, cast_ballot
+from allthing.voting import Ballot, PollNotOpen, Voter, cast_ballot, hold_open
 
 BATCH = 100  # a poll can't be closed, and SQLite takes no other vote, while one is written
 LONG_RUN = 50
@@ -140,18 +141,28 @@ def cast_all(instance_id: str, ballots: Sequence[Sequence[str]]) -> None:
     try:
         with progress as remaining:
             for number, choices in enumerate(remaining):
-                if number and number % BATCH == 0:
+                if number % BATCH == 0:
                     db.session.commit()
                     stand = number
                     describe(instance_id, details=counts(stand, ballots))
+                    begin_batch(instance_id)
                 token = secrets.token_urlsafe()
                 voter = Voter(token=token, address=token, user_agent="flask test-vote")
-                cast_ballot(instance_id, Ballot(choices, survey={}), voter, clock.today())
+                ballot = Ballot(choices, survey={})
+                cast_ballot(db.session.connection(), instance_id, ballot, voter, clock.today())
     except Problem:
         if stand:
             click.echo(f"{stand} test votes were cast before this:", err=True)
         raise
     describe(instance_id, details=counts(len(ballots), ballots))
+
+
+def begin_batch(instance_id: str) -> None:
+    """Hold the poll open; two batches at once could each wait for the other's tallies."""
+    lock_until_commit(f"test-votes:{instance_id}")
+    if not hold_open(db.session.connection(), instance_id):
+        raise PollNotOpen
+    cache.forget_on_commit(cache.results(instance_id))
 
 
 def counts(stand: int, ballots: Sequence[Sequence[str]]) -> dict[str, int]:

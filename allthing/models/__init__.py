@@ -1,7 +1,7 @@
 """What is stored. Importing this package is what makes the metadata complete."""
 
 from allthing.models.audit import AdminAuditLog
-from allthing.models.ballots import VoteBallot
+from allthing.models.ballots import VoteBallot, VoteTally
 from allthing.models.catalog import (
     PollCategory,
     PollTemplate,
@@ -30,4 +30,5 @@ __all__ = [
     "PresetOptionSet",
     "RolloverRun",
     "VoteBallot",
+    "VoteTally",
 ]

@@ -1,8 +1,20 @@
-"""Ballots: one row per vote, its whole ranking in one column, nothing that names a voter."""
+"""Ballots: one row per vote, its whole ranking in one column, nothing that names a voter.
+
+Beside them stand their tallies. Triggers of the database, made by a migration, keep these exact
+whoever adds or deletes ballots, and let no ballot into a poll that is not open.
+"""
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from allthing.clock import now
@@ -16,14 +28,14 @@ class VoteBallot(Base):
 
     All hashes are keyed with the server's secret and the instance, so that ballots of one
     person can't be linked across polls. `ranking` lists the chosen options' `sortOrder`, best
-    first, as in `2.0.1`: compact, and `GROUP BY ranking` counts it.
+    first, as in `2.0.1`: compact, and `GROUP BY ranking` counts it. `id` is made by whoever casts
+    the ballot, so that one whose answer got lost can be found again.
     """
 
     __tablename__ = "voteBallots"
     __table_args__ = (
         UniqueConstraint("instanceId", "voterTokenHash"),
         CheckConstraint("ranking <> ''", name="ranking"),
-        Index(None, "instanceId", "ranking"),
         Index(None, "instanceId", "ipHash"),
         Index(
             "uq_voteBallots_instanceId_idempotencyKeyHash",
@@ -62,3 +74,20 @@ class VoteBallot(Base):
     )
     ranking: Mapped[str] = mapped_column(String(1000))
     created_at: Mapped[datetime] = mapped_column("createdAt", Instant, default=now)
+
+
+class VoteTally(Base):
+    """How many ballots of a poll hold one ranking: the sum over `shard`.
+
+    Votes for the same at the same time update different shards, and so don't wait for each other.
+    """
+
+    __tablename__ = "voteTallies"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)  # room to update in place
+
+    instance_id: Mapped[str] = mapped_column(
+        "instanceId", Id, ForeignKey("pollInstances.id", ondelete="CASCADE"), primary_key=True
+    )
+    ranking: Mapped[str] = mapped_column(String(1000), primary_key=True)
+    shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    votes: Mapped[int]

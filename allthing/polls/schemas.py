@@ -7,10 +7,11 @@ from pydantic import MISSING, Field
 
 from allthing.database import ID_LENGTH
 from allthing.endpoints import Out
-from allthing.inputs import Day, Input, Prose, Query
+from allthing.inputs import Day, Headers, Input, Prose, Query
 
 MAX_CHOICES = 100
 MAX_HISTORY = 50
+KEY_LENGTH = 128
 
 OptionId = Annotated[str, Field(max_length=ID_LENGTH)]
 UpTo20 = Annotated[str, Field(max_length=20), Prose]
@@ -39,8 +40,17 @@ class BallotIn(SurveyIn):
         list[OptionId],
         Field(min_length=1, max_length=MAX_CHOICES, json_schema_extra={"uniqueItems": True}),
     ]
-    idempotency_key: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=KEY_LENGTH)] | None = None
     turnstile_token: Annotated[str, Field(max_length=2048)] | None = None
+
+
+class VoteHeaders(Headers):
+    """`Idempotency-Key` marks retries, as the field `idempotencyKey` of the body does."""
+
+    idempotency_key: Annotated[
+        str | None,
+        Field(alias="Idempotency-Key", pattern=f"^[ -~]{{1,{KEY_LENGTH}}}$"),
+    ] = None
 
 
 class DayQuery(Query):
@@ -93,8 +103,14 @@ class DayOut(Out):
     categories: list[PollCategoryOut]
 
 
-class DayAnswer(Out):
+class CachedAnswer(Out):
+    """`stale` marks what may be out of date, since the database is away."""
+
     cached: bool
+    stale: bool | MISSING = MISSING
+
+
+class DayAnswer(CachedAnswer):
     data: DayOut
 
 
@@ -195,8 +211,7 @@ class RankedResultsOut(ResultsOut):
     condorcet_winner: str | None
 
 
-class ResultsAnswer(Out):
-    cached: bool
+class ResultsAnswer(CachedAnswer):
     data: Annotated[SingleResultsOut | RankedResultsOut, Field(discriminator="poll_type")]
 
 

@@ -12,6 +12,8 @@ from allthing.endpoints import endpoint
 from allthing.history import history_of
 from allthing.limits import limit_votes
 from allthing.listing import open_polls
+from allthing.polls.answers import answer, answer_json, written
+from allthing.polls.delivery import deliver
 from allthing.polls.schemas import (
     BallotIn,
     DayAnswer,
@@ -21,83 +23,103 @@ from allthing.polls.schemas import (
     ResultsAnswer,
     SurveyIn,
     VoteAnswer,
+    VoteHeaders,
 )
-from allthing.polls.voter import for_voters
+from allthing.polls.voter import Visitor, for_visitors
+from allthing.problems import Invalid
 from allthing.results import results_of
 from allthing.rollover import ensure_open
-from allthing.voting import Ballot, Voter, cast_ballot, check_ballot, leave_hint
+from allthing.voting import Ballot, check_ballot
 
 VOTE_BODY_LIMIT = 16 * 1024
+SURVEY = set(SurveyIn.model_fields)
 SVG = "image/svg+xml"
-PICTURE_HEADERS = {
+PICTURE_HEADERS = [
+    ("Content-Type", SVG),
     # A picture that is opened by itself is a document of our origin: let it run and load nothing.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "X-Content-Type-Options": "nosniff",
-}
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+    ("X-Content-Type-Options", "nosniff"),
+]
 
 bp = Blueprint("polls", __name__, url_prefix="/polls")
 
 
 @bp.get("/today")
 @endpoint(answer=DayAnswer)
-def list_today() -> dict[str, Any]:
+def list_today() -> Response:
     """List the polls that are open today, as a tree of categories."""
-    return answer_day(clock.today())
+    today = clock.today()
+    return answer_json(cache.cached(cache.POLLS, today.isoformat(), lambda: polls_of(today, today)))
 
 
 @bp.get("")
 @endpoint(answer=DayAnswer)
-def list_day(query: DayQuery) -> dict[str, Any]:
+def list_day(query: DayQuery) -> Response:
     """List the polls that are open and began on a date or before it."""
-    return answer_day(query.poll_date)
+    # There are too many dates to keep what is asked of each.
+    return answer_json(cache.uncached(lambda: polls_of(query.poll_date, clock.today())))
 
 
-def answer_day(day: date) -> dict[str, Any]:
-    """Answer with a day's polls; whoever asks first after midnight opens the new day."""
-
-    def compute() -> dict[str, Any]:
-        if ensure_open(clock.today()):
-            db.session.commit()
-        return open_polls(day)
-
-    data, was_cached = cache.cached(cache.POLLS, day.isoformat(), compute)
-    return {"cached": was_cached, "data": data}
+def polls_of(day: date, today: date) -> bytes:
+    """Write the answer with a day's polls; whoever asks first after midnight opens the new day."""
+    if ensure_open(today):
+        db.session.commit()
+    return written(open_polls(day))
 
 
 @bp.post("/<poll_id>/vote")
 @limit_votes
-@for_voters
+@for_visitors
 @endpoint(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, body_limit=VOTE_BODY_LIMIT)
-def cast_vote(poll_id: str, voter: Voter, body: BallotIn) -> VoteAnswer:
+def cast_vote(poll_id: str, visitor: Visitor, headers: VoteHeaders, body: BallotIn) -> VoteAnswer:
     """Vote once, by the voter's cookie; one who has none gets one.
 
     The cookie is `vt`: signed, HttpOnly, SameSite=Lax, good for a year. Any answer sets it, a
     refusal too, if the request had none of ours. A single choice takes exactly one option, a
     ranked poll two or more, best first.
+
+    With an idempotency key, as a header or in the body, a vote may be sent again until it is
+    answered: it is stored once, and whoever has no cookie gets the same one each time. Use a
+    random key, such as a UUID, for each vote; another vote under the same key is refused.
     """
+    key = idempotency_key(headers, body)
+    voter = visitor.as_voter(poll_id, key)
     ballot = Ballot(
         choices=body.ranked_choices,
-        survey=body.model_dump(include=set(SurveyIn.model_fields)),
-        idempotency_key=body.idempotency_key,
+        survey=body.model_dump(include=SURVEY, exclude_none=True, by_alias=True),
+        idempotency_key=key,
     )
-    if turnstile.is_required() and not check_ballot(poll_id, ballot, clock.today()):
-        db.session.rollback()  # hold no connection while Turnstile thinks
-        turnstile.refuse_bots(body.turnstile_token, voter.address)
-    if cast_ballot(poll_id, ballot, voter, clock.today()):
-        return VoteAnswer(deduped=True)
-    db.session.commit()
-    leave_hint(poll_id, voter)
-    return VoteAnswer()
+    if turnstile.is_required():
+        with db.engine.connect() as connection:  # given back before Turnstile thinks
+            is_retry = check_ballot(connection, poll_id, ballot, clock.today())
+        if not is_retry:
+            turnstile.refuse_bots(body.turnstile_token, voter.address)
+    deduped = deliver(poll_id, ballot, voter, clock.today())
+    # After a retry, too: the worker that stored the ballot may have died before it came to this.
+    cache.forget(cache.results(poll_id))
+    return VoteAnswer(deduped=True) if deduped else VoteAnswer()
+
+
+def idempotency_key(headers: VoteHeaders, body: BallotIn) -> str | None:
+    keys = {headers.idempotency_key, body.idempotency_key} - {None}
+    if len(keys) > 1:
+        raise Invalid("idempotencyKey: differs from the header Idempotency-Key")
+    return keys.pop() if keys else None
 
 
 @bp.get("/<poll_id>/results")
 @endpoint(answer=ResultsAnswer)
-def show_results(poll_id: str) -> dict[str, Any]:
+def show_results(poll_id: str) -> Response:
     """Show how a poll stands, or how it ended."""
-    (data, frozen), was_cached = cache.cached(
-        cache.results(poll_id), "all", lambda: results_of(poll_id)
-    )
-    return {"cached": was_cached or frozen, "data": data}
+    frozen = False
+
+    def compute() -> bytes:
+        nonlocal frozen
+        result, frozen = results_of(poll_id)
+        return written(result)
+
+    reading = cache.cached(cache.results(poll_id), "all", compute)
+    return answer_json(reading, frozen=frozen)
 
 
 @bp.get("/<poll_id>/results.svg")
@@ -107,10 +129,10 @@ def draw_results(poll_id: str) -> Response:
 
     The picture follows the reader's light or dark, and tells the rounds in words besides.
     """
-    picture, _ = cache.cached(
-        cache.results(poll_id), "svg", lambda: pictures.draw(results_of(poll_id)[0])
+    reading = cache.cached(
+        cache.results(poll_id), "svg", lambda: pictures.draw(results_of(poll_id)[0]).encode()
     )
-    return Response(picture, content_type=SVG, headers=PICTURE_HEADERS)
+    return answer(reading, reading.value.data, PICTURE_HEADERS)
 
 
 @bp.get("/templates/<template_id>/history")

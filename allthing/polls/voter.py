@@ -14,6 +14,7 @@ from allthing.client import client_network
 from allthing.config import settings
 from allthing.cors import origin_is_allowed
 from allthing.problems import Forbidden
+from allthing.pseudonyms import pseudonym
 from allthing.voting import Voter
 
 COOKIE = "vt"
@@ -23,8 +24,38 @@ TOKEN_BYTES = 24
 TOKEN_LENGTHS = range(16, 129)
 
 
-def for_voters(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
-    """Hand the view the request's `voter`, known before anything else can refuse it.
+class Visitor:
+    """Whoever sends a vote: known by a cookie, or unknown so far."""
+
+    def __init__(self) -> None:
+        """Read the request's cookie; one that is not of ours, signed now, comes with any answer."""
+        cookie = request.cookies.get(COOKIE, "")
+        current, *others = settings().secret_keys
+        token = token_from_cookie(cookie, current)
+        if token is None:
+            after_this_request(lambda response: with_cookie(response, self.token))
+            token = next(filter(None, (token_from_cookie(cookie, key) for key in others)), None)
+        self.is_known = token is not None
+        self.token: str = token or secrets.token_urlsafe(TOKEN_BYTES)
+
+    def as_voter(self, poll_id: str, key: str | None) -> Voter:
+        """Return the voter. One who is unknown but sends an idempotency key is known by that.
+
+        So whoever sends a vote again, since the answer and the cookie in it got lost, is the same.
+        """
+        if key is not None and not self.is_known:
+            self.token = pseudonym(poll_id, "token", key)
+        return Voter(
+            token=self.token,
+            address=client_network(),
+            user_agent=request.headers.get("User-Agent", ""),
+            country=located("cf-ipcountry", 2),
+            region=located("cf-region-code", 32) or located("cf-region", 32),
+        )
+
+
+def for_visitors(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+    """Hand the view the request's `visitor`, known before anything else can refuse it.
 
     So a voter whose first ballot is refused has an identity already when it is sent again.
     """
@@ -32,45 +63,30 @@ def for_voters(view: Callable[..., ResponseReturnValue]) -> Callable[..., Respon
     @functools.wraps(view)
     def call(**arguments: Any) -> ResponseReturnValue:
         refuse_foreign_page()
-        return view(voter=recognise_voter(), **arguments)
+        return view(visitor=Visitor(), **arguments)
 
     return call
 
 
-def serializer() -> URLSafeSerializer:
+@functools.lru_cache
+def serializer(secret_key: str) -> URLSafeSerializer:
     """Sign as the original site did, so that voters keep their identity in a switch-over."""
-    return URLSafeSerializer(settings().secret_key, salt=COOKIE_SALT)
+    return URLSafeSerializer(secret_key, salt=COOKIE_SALT)
 
 
-def recognise_voter() -> Voter:
-    """Return the voter of this request; one without a valid cookie gets one with any answer."""
-    token = token_from_cookie(request.cookies.get(COOKIE, ""))
-    if token is None:
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        cookie = serializer().dumps({"t": token})
-        after_this_request(lambda response: with_cookie(response, str(cookie)))
-    return Voter(
-        token=token,
-        address=client_network(),
-        user_agent=request.headers.get("User-Agent", ""),
-        country=located("cf-ipcountry", 2),
-        region=located("cf-region-code", 32) or located("cf-region", 32),
-    )
-
-
-def token_from_cookie(cookie: str) -> str | None:
-    """Return the token that we signed; None for junk, another key's or a tampered cookie."""
+def token_from_cookie(cookie: str, secret_key: str) -> str | None:
+    """Return the token that was signed; None for junk, another key's or a tampered cookie."""
     try:
-        token = serializer().loads(cookie)["t"]
+        token = serializer(secret_key).loads(cookie)["t"]
     except (BadData, TypeError, KeyError, ValueError):
         return None
     return token if isinstance(token, str) and len(token) in TOKEN_LENGTHS else None
 
 
-def with_cookie(response: Response, cookie: str) -> Response:
+def with_cookie(response: Response, token: str) -> Response:
     response.set_cookie(
         COOKIE,
-        cookie,
+        str(serializer(settings().secret_key).dumps({"t": token})),
         max_age=COOKIE_SECONDS,
         path="/",
         domain=settings().cookie_domain or None,

@@ -2,8 +2,9 @@
 
 Ballots come in grouped, a ranking (option ids, best first) against how many ballots hold it, so
 a count costs what its distinct rankings cost. Ids that are not options and later repeats are
-ignored; a ranking with nothing left is no ballot. Results stand in the order of `options`, and
-"rule n" is the n-th rule of the rule set IRV-1.
+ignored; a ranking with nothing left is no ballot. Rankings by places, as they are stored, are read
+faster by `Preferences.of_places`, which a count takes in their place. Results stand in the order of
+`options`, and "rule n" is the n-th rule of the rule set IRV-1.
 """
 
 import hashlib
@@ -11,10 +12,27 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from allthing.tally.preferences import Preferences, Rankings, Totals, condorcet_winner
+from allthing.tally.preferences import (
+    Ballots,
+    Preferences,
+    Rankings,
+    Totals,
+    by_options,
+    condorcet_winner,
+)
 from allthing.tally.runoff import Outcome, Round, Runoff, TieBreak, majority
 
-__all__ = ["Plurality", "Rankings", "Runoff", "instant_runoff", "lot_order", "plurality"]
+__all__ = [
+    "Ballots",
+    "Plurality",
+    "Preferences",
+    "Rankings",
+    "Runoff",
+    "by_options",
+    "instant_runoff",
+    "lot_order",
+    "plurality",
+]
 
 FINALISTS = 2
 """How few continuing options end in a tie if they are equal, whatever the history (rule 8)."""
@@ -34,9 +52,9 @@ class Plurality:
     counts: Totals
 
 
-def plurality(rankings: Rankings, options: Sequence[str]) -> Plurality:
+def plurality(rankings: Rankings | Preferences, options: Sequence[str]) -> Plurality:
     """Count every ballot for its first choice; a single choice is a ranking of one."""
-    counts = Preferences(rankings, options).totals(options)
+    counts = _preferences(rankings, options).totals(options)
     most = max(counts.values(), default=0)
     leaders = tuple(option for option in options if counts[option] == most > 0)
     outcome: Outcome = "tie" if len(leaders) > 1 else "winner" if leaders else "no_ballots"
@@ -47,6 +65,10 @@ def plurality(rankings: Rankings, options: Sequence[str]) -> Plurality:
         tied=leaders if outcome == "tie" else (),
         counts=counts,
     )
+
+
+def _preferences(rankings: Rankings | Preferences, options: Sequence[str]) -> Preferences:
+    return rankings if isinstance(rankings, Preferences) else Preferences(rankings, options)
 
 
 def lot_order(poll_id: str, options: Sequence[str]) -> tuple[str, ...]:
@@ -60,10 +82,13 @@ def lot_order(poll_id: str, options: Sequence[str]) -> tuple[str, ...]:
 
 
 def instant_runoff(
-    rankings: Rankings, options: Sequence[str], poll_id: str, withdrawn: Collection[str] = ()
+    rankings: Rankings | Preferences,
+    options: Sequence[str],
+    poll_id: str,
+    withdrawn: Collection[str] = (),
 ) -> Runoff:
     """Count by IRV-1, skipping `withdrawn` options as if they left before round 1."""
-    preferences = Preferences(rankings, options)
+    preferences = _preferences(rankings, options)
     standing = tuple(option for option in options if option not in withdrawn)
     order = lot_order(poll_id, standing)
     rounds, end = _count(preferences, standing, order)
