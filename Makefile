@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format types imports migrations contract lock clean
+.PHONY: help run test faults soak check lint format types imports migrations contract bench lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,6 +17,12 @@ test: .venv/development ## Run the tests on PostgreSQL and Redis, then what is p
 	$(BIN)/python -m tests.servers
 	$(BIN)/pytest
 	$(BIN)/pytest --database=sqlite
+
+faults: .venv/development ## Let everything fail once, and write docs/faults.md
+	$(BIN)/pytest tests/faults --write-faults
+
+soak: .venv/development ## Let faults and crashes go on for about an hour
+	$(BIN)/pytest tests/faults tests/crash --soak
 
 check: test lint types imports migrations ## All that CI checks, in its order
 
@@ -40,6 +46,9 @@ migrations: .venv/development ## Check that models and migrations agree, on both
 contract: .venv/development ## Walk the wire contract on a server: make contract BASE=URL KEY=KEY
 	@[ "$(BASE)" ] && [ "$(KEY)" ] || { echo "say: make contract BASE=URL KEY=KEY"; exit 2; }
 	@$(BIN)/python -m tests.contract --base "$(BASE)" --key "$(KEY)" $(ARGS)
+
+bench: .venv/development ## Measure the speed table, write docs/performance.md: make bench [ARGS=--quick]
+	@$(BIN)/python -m bench $(ARGS)
 
 lock: .venv/development ## Pin the newest allowed packages, with hashes, for Python 3.11 and later
 	for set in requirements requirements-dev; do \

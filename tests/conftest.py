@@ -10,10 +10,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
-from allthing import create_app
+from allthing import cache, create_app, redis_client
 from allthing.config import Settings
 from allthing.database import Base, db
-from allthing.limits import limiter
 from tests.api import Admin, Polls
 from tests.redis_server import client as redis_connection
 from tests.servers import postgres_server, redis_server
@@ -27,6 +26,8 @@ AppFactory = Callable[..., Flask]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=["postgresql", "sqlite"], default="postgresql")
+    parser.addoption("--soak", action="store_true", help="let faults last long")
+    parser.addoption("--write-faults", action="store_true", help="write docs/faults.md")
 
 
 def pytest_configure() -> None:
@@ -103,8 +104,7 @@ def make_app(app: Flask, settings_of_tests: dict[str, Any]) -> Iterator[AppFacto
 def dispose(app: Flask) -> None:
     with app.app_context():
         db.engine.dispose()
-    if app.extensions["redis_gate"]:
-        app.extensions["redis_gate"].client.close()
+    redis_client.close(app)
 
 
 @pytest.fixture(autouse=True)
@@ -113,13 +113,13 @@ def empty_stores(request: pytest.FixtureRequest) -> None:
     if "app" not in request.fixturenames:
         return
     app: Flask = request.getfixturevalue("app")
+    with redis_connection(request.getfixturevalue("redis_url")) as redis:
+        redis.flushdb()
     with app.app_context():
         for table in reversed(Base.metadata.sorted_tables):
             db.session.execute(table.delete())
+        cache.forget_on_commit(cache.POLLS)
         db.session.commit()
-    with redis_connection(request.getfixturevalue("redis_url")) as redis:
-        redis.flushdb()
-    limiter.reset()
 
 
 @pytest.fixture

@@ -154,6 +154,10 @@ class Daemon:
         if self._process:
             watchdog.signal_family(self._process.pid, signal.SIGCONT)
 
+    def children(self) -> list[int]:
+        """Return the ids of the processes that the server has started."""
+        return watchdog.family(self._process.pid)[1:] if self._process else []
+
     def close(self) -> None:
         """End the server for good and remove its folder."""
         atexit.unregister(self.close)
@@ -189,6 +193,10 @@ class Server:
     def thaw(self) -> None:
         """Let a frozen server go on."""
         self._own.thaw()
+
+    def children(self) -> list[int]:
+        """Return the ids of the server's own processes, such as workers."""
+        return self._own.children()
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -25,6 +25,15 @@ def break_transaction() -> ResponseReturnValue:
     return {"ok": True}
 
 
+@app.get("/lose")
+def lose_connection() -> ResponseReturnValue:
+    """Have the last word of the database, and only then lose the connection to it."""
+    mine = db.session.scalar(select(func.pg_backend_pid()))
+    with db.engine.connect() as other:
+        other.execute(select(func.pg_terminate_backend(mine, 5000)))
+    return {"ok": True}
+
+
 @app.get("/connection")
 def describe_connection() -> ResponseReturnValue:
     """Return settings of PostgreSQL as a connection of the app has them."""

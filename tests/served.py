@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.daemon import Command, Daemon, Server
 
 ROOT = Path(__file__).parents[1]
 WORKERS = 2
+LOGGING_SECONDS = 0.2  # within which a request is in the log
 
 Json = dict[str, Any]
 
@@ -55,10 +57,15 @@ class ServedApp(Server):
         """Send a signal, by default the one that containers are stopped with; wait for the end."""
         self._gunicorn.stop(mode)
 
-    def log(self) -> list[Json]:
-        """Return the lines logged so far. Each has to be a JSON object."""
-        lines = (self._gunicorn.folder / "log").read_text().splitlines()
+    def log(self, start: int = 0, end: int | None = None) -> list[Json]:
+        """Return the lines logged so far, from byte to byte. Each has to be a JSON object."""
+        time.sleep(LOGGING_SECONDS)
+        lines = (self._gunicorn.folder / "log").read_bytes()[start:end].splitlines()
         return [json.loads(line) for line in lines]
+
+    def log_size(self) -> int:
+        """Return the bytes logged so far."""
+        return (self._gunicorn.folder / "log").stat().st_size
 
     def logged(self, message: str, start: int = 0) -> list[Json]:
         """Return the lines with exactly this message, from line number `start` on."""
@@ -68,7 +75,8 @@ class ServedApp(Server):
         """Ask for `path` until both workers have answered; return their process ids."""
         seen = len(self.log())
         while len(workers := {line["process"] for line in self.logged("request", seen)}) < WORKERS:
-            self.get(path)
+            for _ in range(4):
+                self.get(path)
         return workers
 
     def request(self, method: str, path: str, **arguments: Any) -> requests.Response:

@@ -69,7 +69,7 @@ class TestPreflight:
             methods = words(response.headers["Access-Control-Allow-Methods"])
             assert methods == {"get", "post", "put", "patch", "delete"}
             allowed = words(response.headers["Access-Control-Allow-Headers"])
-            assert allowed == {"content-type", "x-admin-key"}
+            assert allowed == {"content-type", "idempotency-key", "x-admin-key"}
             assert "Origin" in response.vary
 
         assert contents(app) == before

@@ -21,6 +21,7 @@ HANGING_ON_TEMPLATES = (
     "pollInstanceOptions",
     "pollResultSnapshots",
     "voteBallots",
+    "voteTallies",
 )
 
 

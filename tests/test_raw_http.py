@@ -5,6 +5,7 @@ follows on it might be somebody else's request. Clients that stall hold up nobod
 """
 
 import json
+import re
 import select
 import socket
 import time
@@ -12,12 +13,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from http.client import HTTPConnection
+from threading import Event
 from typing import Any
 
 import pytest
 
 from tests.api import Polls
+from tests.bodies import VOTE_LIMIT
 from tests.served import ServedApp, served
+from tests.test_bodies import MALFORMED
 
 STALL_SECONDS = 12  # after that a client that stalls must be rid of
 FEW_THREADS = 4
@@ -209,11 +214,28 @@ def test_pipelined_requests_are_answered_in_order(server: ServedApp) -> None:
 
     answer = send(server, requests)
 
-    statuses = [
-        line.split()[1] for line in answer.raw.splitlines() if line.startswith(b"HTTP/1.1 ")
-    ]
+    statuses = re.findall(rb"HTTP/1\.1 (\d+) ", answer.raw)
     assert statuses == [b"200", b"404", b"200"]
     assert answer.raw.index(b'"service"') < answer.raw.index(b'"healthy"')
+
+
+def test_refused_body_leaves_its_connection_to_the_next_request(server: ServedApp) -> None:
+    too_large = b" " * (VOTE_LIMIT + 1), 413
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=5)) as client:
+        client.connect()
+        connected = client.sock
+
+        for data, status in [*MALFORMED.values(), too_large]:
+            client.request("POST", "/polls/some/vote", data, {"Content-Type": "application/json"})
+            refused = client.getresponse()
+            detail = json.loads(refused.read())["detail"]
+            client.request("GET", "/healthz")
+            answer = client.getresponse()
+            answer.read()
+
+            assert (refused.status, answer.status) == (status, 200), data[:40]
+            assert isinstance(detail, str)
+        assert client.sock is connected
 
 
 @pytest.mark.parametrize("size", [9_000, 60_000])
@@ -370,3 +392,29 @@ def test_more_stalled_clients_than_threads_hold_up_nobody(
 
         assert answer.status_code == 200
         assert time.monotonic() - begun < 5
+
+
+def test_more_tireless_clients_than_threads_hold_up_nobody(small_server: ServedApp) -> None:
+    """A thread stays with who asks again at once, as long as there is another for the next."""
+    stopped = Event()
+
+    def ask_on() -> int:
+        answers = 0
+        with socket.create_connection(("127.0.0.1", small_server.port), 10) as client:
+            while not stopped.is_set():
+                client.sendall(get(HOST) * 10)  # always ahead of the answers
+                answers += client.recv(65536).count(b"HTTP/1.1 200")
+        return answers
+
+    with ThreadPoolExecutor(FEW_THREADS * 2) as pool:
+        tireless = [pool.submit(ask_on) for _ in range(FEW_THREADS * 2)]
+        time.sleep(0.2)
+
+        begun = time.monotonic()
+        answer = small_server.get("/healthz")
+        seconds = time.monotonic() - begun
+        stopped.set()
+
+    assert answer.status_code == 200
+    assert seconds < 2
+    assert all(client.result() > 1 for client in tireless)

@@ -62,6 +62,7 @@ UNDOCUMENTABLE = {
         "rankedChoices: not an option of this poll",
         "rankedChoices: needs exactly 1 entry",
         "idempotencyKey: was used for another ballot",
+        "idempotencyKey: differs from the header Idempotency-Key",
     ),
 }
 IN_BODIES = {"categoryId": "<category_id>", "rankedChoices": ["<option_id>"]}

@@ -10,7 +10,7 @@ from itertools import pairwise
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from allthing.tally import Rankings, instant_runoff
+from allthing.tally import Preferences, Rankings, by_options, instant_runoff, plurality
 from tests.test_tally import POLL, ballots
 
 Poll = tuple[Sequence[str], Rankings]
@@ -183,3 +183,24 @@ def test_the_result_is_json(poll: Poll) -> None:
     options, rankings = poll
     result = instant_runoff(rankings, options, POLL).as_dict()
     assert json.loads(json.dumps(result)) == result
+
+
+@given(polls(), st.integers(-3, 3), st.booleans())
+def test_rankings_by_places_in_whatever_parts_count_the_same(
+    poll: Poll, shift: int, also_vanished: bool
+) -> None:
+    options, rankings = poll
+    places = {option: str(place) for place, option in enumerate(options)}
+    texts = {".".join(places[o] for o in ranking): count for ranking, count in rankings.items()}
+    parts = [(text, count - shift) for text, count in texts.items()]
+    parts += [(text, shift) for text in reversed(texts)]
+    if also_vanished:
+        longest = ".".join(places.values())
+        parts += [(longest, 2), (longest, -2)]
+
+    preferences = Preferences.of_places(parts, options)
+
+    counted = instant_runoff(preferences, options, POLL)
+    assert counted == instant_runoff(rankings, options, POLL)
+    assert plurality(preferences, options) == plurality(rankings, options)
+    assert by_options(texts.items(), options) == rankings

@@ -23,7 +23,7 @@ def signal_family(pid: int, number: signal.Signals) -> list[int]:
     Looks again until nobody new turns up: a parent that isn't stopped yet may still fork.
     """
     reached: list[int] = []
-    while newcomers := [member for member in _family(pid) if member not in reached]:
+    while newcomers := [member for member in family(pid) if member not in reached]:
         for member in newcomers:
             with suppress(ProcessLookupError):
                 os.kill(member, number)
@@ -64,7 +64,8 @@ def watch(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """Return a process and all its descendants, parents first."""
     children: dict[int, list[int]] = defaultdict(list)
     for child, _, parent in _processes():
         children[parent].append(child)

@@ -1,0 +1,116 @@
+"""No acknowledged vote is lost or counted twice, whatever is killed; and the suite would see it."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash import accidents
+from tests.crash.scene import Scene
+from tests.crash.world import SECRETS_BEING_ROTATED, servers, world
+from tests.postgres import PostgresServer
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.postgresql
+
+SECONDS = 30.0
+SHORT_SECONDS = 10.0
+SOAK_SECONDS = 60.0
+SOAK_SCENES = 10
+GLIMPSE_SECONDS = 4.0
+MIDNIGHTS = 15, 28  # seconds from the start
+DAYS = 3
+FEWEST_VOTES = 300  # on the busiest machine; an idle one has several thousand
+
+QUICK = [
+    accidents.kill_a_worker,
+    accidents.crash_a_replica,
+    accidents.stop_postgres_at_once,
+    accidents.terminate_backends,
+    accidents.stop_redis,
+]
+
+Servers = tuple[PostgresServer, RedisServer]
+Length = Callable[[float], float]
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def durable() -> Iterator[Servers]:
+    with servers() as both:
+        yield both
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Play one scene, or many in a soak. `CRASH_SEED` repeats the order of events of one."""
+    if "seed" in metafunc.fixturenames:
+        scenes = SOAK_SCENES if metafunc.config.option.soak else 1
+        seeds = [secrets.token_hex(4) for _ in range(scenes)]
+        seeds[0] = os.environ.get("CRASH_SEED", seeds[0])
+        metafunc.parametrize("seed", seeds)
+
+
+@pytest.fixture
+def seconds(request: pytest.FixtureRequest) -> Callable[[float], float]:
+    """Return how long a scene lasts that is to be so short in a common run."""
+    return lambda common: SOAK_SECONDS if request.config.option.soak else common
+
+
+def test_no_acknowledged_vote_is_lost_or_counted_twice(
+    durable: Servers, tmp_path: Path, seed: str, seconds: Length, capsys: Capture
+) -> None:
+    with world(*durable, tmp_path, midnights=MIDNIGHTS) as here:
+        scene = Scene(here, seed)
+        scene.play(seconds(SECONDS))
+        found = scene.verdict()
+        (days,) = here.query('SELECT count(DISTINCT "pollDate") FROM "rolloverRuns"')[0]
+        verified = here.home.test_cli_runner().invoke(args=["verify-results", "--all"])
+    with capsys.disabled():
+        print(f"\n{scene}")
+
+    assert not found, scene.report(found)
+    assert verified.exit_code == 0, verified.output
+    assert days == DAYS
+    assert scene.journal.acknowledged > FEWEST_VOTES
+
+
+def test_nobody_votes_twice_while_secrets_are_rotated(
+    durable: Servers, tmp_path: Path, seed: str, seconds: Length, capsys: Capture
+) -> None:
+    replicas = SECRETS_BEING_ROTATED
+    with world(*durable, tmp_path, midnights=MIDNIGHTS, replicas=replicas) as here:
+        scene = Scene(here, seed)
+        scene.play(seconds(SHORT_SECONDS), QUICK)
+        found = scene.verdict()
+    with capsys.disabled():
+        print(f"\n{scene}")
+
+    assert not found, scene.report(found)
+
+
+def test_suite_sees_a_database_that_forgets_what_it_confirmed(
+    durable: Servers, tmp_path: Path
+) -> None:
+    with world(*durable, tmp_path, midnights=MIDNIGHTS) as here:
+        name = here.database_url.rpartition("/")[2]
+        here.query(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+        accidents.terminate_backends(here)
+        scene = Scene(here, "async")
+        scene.play(GLIMPSE_SECONDS, [accidents.kill_postgres] * 4)
+        found = scene.faults()
+
+    assert any("was acknowledged and is lost" in fault for fault in found), found
+
+
+def test_suite_sees_that_the_unique_keys_are_gone(durable: Servers, tmp_path: Path) -> None:
+    with world(*durable, tmp_path, midnights=MIDNIGHTS) as here:
+        here.query(
+            'ALTER TABLE "voteBallots" DROP CONSTRAINT "uq_voteBallots_instanceId_voterTokenHash"'
+        )
+        scene = Scene(here, "no key")
+        scene.play(GLIMPSE_SECONDS, [accidents.kill_a_worker])
+        found = scene.faults()
+
+    assert any("is counted 2 times" in fault for fault in found), found

@@ -1,0 +1,166 @@
+"""The verdict: what was promised, held against what is stored and shown; a sentence per fault."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from tests.crash.journal import STORED, Case, Journal, Told
+from tests.crash.wire import Json
+from tests.crash.world import World
+
+CLOSINGS = """SELECT "entityId" FROM "adminAuditLogs"
+    WHERE success AND action IN ('instance_closed', 'instance_replaced')"""
+
+Counts = dict[str, Counter[str]]  # how often each ranking, by poll
+
+
+@dataclass(frozen=True)
+class Stored:
+    """All that the verdict is about, as the database has it."""
+
+    polls: dict[str, tuple[str, date]]  # status and last day
+    ballots: dict[tuple[str, str], list[str]]  # rankings, by poll and voter's mark
+    counts: Counts
+    tallies: Counts
+    snapshots: dict[str, list[tuple[str, Json]]]  # reason and result, by version
+    audited: set[str]  # polls whose closing is in the audit log
+
+    @classmethod
+    def read(cls, world: World) -> "Stored":
+        polls = world.query('SELECT id, status, "closeDate" FROM "pollInstances"')
+        counts, tallies = ({poll: Counter() for poll, *_ in polls} for _ in range(2))
+        ballots, snapshots = defaultdict(list), defaultdict(list)
+        stored = world.query('SELECT "instanceId", religion, ranking FROM "voteBallots"')
+        for poll, mark, ranking in stored:
+            ballots[poll, mark].append(ranking)
+            counts[poll][ranking] += 1
+        tallied = world.query('SELECT "instanceId", ranking, votes FROM "voteTallies"')
+        for poll, ranking, count in tallied:
+            tallies[poll][ranking] += count
+        kept = world.query(
+            'SELECT "instanceId", reason, "resultsJson" FROM "pollResultSnapshots" ORDER BY version'
+        )
+        for poll, reason, result in kept:
+            snapshots[poll].append((reason, result))
+        audited = {poll for (poll,) in world.query(CLOSINGS)}
+        states = {poll: (status, last_day) for poll, status, last_day in polls}
+        return cls(states, dict(ballots), counts, tallies, dict(snapshots), audited)
+
+
+def faults(world: World, journal: Journal, today: date) -> list[str]:
+    """Return all that is wrong; nothing is the verdict that the suite is for."""
+    stored = Stored.read(world)
+    return [
+        *journal.complaints,
+        *(f"{case.mark} {fault}" for case in journal.cases for fault in about(case, stored, today)),
+        *strangers(journal, stored),
+        *unkept(journal, stored),
+        *miscounted(stored),
+    ]
+
+
+def about(case: Case, stored: Stored, today: date) -> Iterator[str]:
+    """Say what is wrong with one voter's ballot in one poll, or with what was told of it."""
+    poll = case.poll["pollId"]
+    status, last_day = stored.polls.get(poll, ("LOST", today))
+    rankings = stored.ballots.get((poll, case.mark), [])
+    promised = {ranking_of(case.poll, choices) for choices in case.promised}
+    tried = {ranking_of(case.poll, attempt.choices) for attempt in case.attempts}
+    told = [attempt.told for attempt in case.attempts]
+    if status == "LOST":
+        yield f"voted in poll {poll}, and it is lost"
+    if len(rankings) > 1:
+        yield f"is counted {len(rankings)} times"
+    if promised - set(rankings):
+        yield f"was acknowledged and is lost: {told}"
+    if len(promised) > 1 or (not case.is_keyed and told.count(Told.COUNTED) > 1):
+        yield f"was acknowledged twice: {told}"
+    if case.was_told(*STORED) and not rankings:
+        yield f"was told that a ballot is there, and there is none: {told}"
+    if case.is_keyed and len(tried) == 1 and Told.HAD_VOTED in told:
+        yield f"got no answer to a retry but a refusal: {told}"
+    if set(rankings) - tried:
+        yield f"chose {tried} and has {rankings}"
+    if set(told) == {Told.CLOSED} and rankings:
+        yield "was refused, the poll being closed, and is counted"
+    if Told.CLOSED in told and status == "OPEN" and last_day >= today:
+        yield "was told that a poll is closed which is open"
+    yield from (f"got {a.answer}" for a in case.attempts if a.told is Told.NONSENSE)
+
+
+def strangers(journal: Journal, stored: Stored) -> Iterator[str]:
+    """Find ballots that nobody cast."""
+    cast = {(case.poll["pollId"], case.mark) for case in journal.cases}
+    yield from (f"nobody cast the ballot {place}" for place in stored.ballots.keys() - cast)
+
+
+def unkept(journal: Journal, stored: Stored) -> Iterator[str]:
+    """Find polls whose closing, result and counters don't belong together."""
+    for poll, (status, _) in stored.polls.items():
+        reasons = [reason for reason, _ in stored.snapshots.get(poll, [])]
+        results = [reason for reason in reasons if reason != "INTERIM"]
+        if status == "OPEN" and poll in journal.closed:
+            yield f"poll {poll} was closed for an admin and is open"
+        if poll in journal.closed - stored.audited:
+            yield f"poll {poll} was closed for an admin and no audit row tells it"
+        if status == "OPEN" and results:
+            yield f"poll {poll} is open and has a final result"
+        if status == "CLOSED" and not results:
+            yield f"poll {poll} is closed and has no result"
+        if len(results) > 1:
+            yield f"the result of poll {poll} had to be corrected: {results}"
+
+
+def miscounted(stored: Stored) -> Iterator[str]:
+    """Find counters and closed polls' results that are not what their ballots say."""
+    for poll in stored.polls:
+        ballots = stored.counts[poll]
+        if +stored.tallies[poll] != ballots:
+            yield f"poll {poll} counted {stored.tallies[poll]} of {ballots}"
+        for reason, result in stored.snapshots.get(poll, []):
+            total = result["totalBallots"]
+            if total > ballots.total() or (reason != "INTERIM" and not agree(result, ballots)):
+                yield f"the {reason} result of {poll} has {total} of {ballots.total()} ballots"
+
+
+def agree(result: Json, ballots: Counter[str]) -> bool:
+    """Tell whether a result counts these rankings: all of them, and each option at each rank."""
+    places = Counter(
+        (int(place), rank)
+        for ranking in ballots.elements()
+        for rank, place in enumerate(ranking.split("."), 1)
+    )
+    if result["pollType"] == "SINGLE":
+        shown = {row["optionId"]: {"1": row["count"]} for row in result["results"]}
+    else:
+        shown = result["rankBreakdown"]
+    counted = Counter(
+        {
+            (option["sortOrder"], int(rank)): count
+            for option in result["options"]
+            for rank, count in shown[option["optionId"]].items()
+        }
+    )
+    return result["totalBallots"] == ballots.total() and +counted == places
+
+
+def ranking_of(poll: Json, choices: tuple[str, ...]) -> str:
+    """Write a ballot as it is stored: the places of its options, best first."""
+    places = {option["optionId"]: option["sortOrder"] for option in poll["options"]}
+    return ".".join(str(places[choice]) for choice in choices)
+
+
+def misshown(world: World) -> list[str]:
+    """Return where any replica shows results other than of all the ballots there are."""
+    counts: dict[str, int] = dict(
+        world.query('SELECT "instanceId", count(*) FROM "voteBallots" GROUP BY 1')
+    )
+    found = []
+    for (poll,) in world.query('SELECT id FROM "pollInstances"'):
+        for port in world.ports:
+            answer = world.wire.send(port, "GET", f"/polls/{poll}/results")
+            total = answer and answer.body.get("data", {}).get("totalBallots")
+            if total != counts.get(poll, 0):
+                found.append(f"poll {poll} shows {total} of {counts.get(poll, 0)} ballots")
+    return found

@@ -1,0 +1,104 @@
+"""The world of the crash suite: durable PostgreSQL, Redis, and two replicas of the app."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import psycopg2
+from flask import Flask
+
+from allthing import create_app
+from allthing.config import Settings
+from tests.conftest import ADMIN_KEY, ROOT, SECRET_KEY, dispose
+from tests.crash.wire import Wire
+from tests.crash.zone import write_zone
+from tests.postgres import PostgresServer
+from tests.redis_server import RedisServer
+from tests.served import ServedApp, served
+from tests.servers import postgres_server, redis_server
+
+OTHER_SECRET_KEY = "crash-secret-key-0123456789-0123456789"
+ONE_SECRET = [{"secret_key": SECRET_KEY}, {"secret_key": SECRET_KEY}]  # one dict per replica
+SECRETS_BEING_ROTATED = [
+    {"secret_key": SECRET_KEY, "secret_key_fallbacks": OTHER_SECRET_KEY},
+    {"secret_key": OTHER_SECRET_KEY, "secret_key_fallbacks": SECRET_KEY},
+]
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+OFTEN = "1000000 per minute"
+
+
+@dataclass(frozen=True)
+class World:
+    """All servers, and the database that they share."""
+
+    postgres: PostgresServer
+    redis: RedisServer
+    replicas: list[ServedApp]
+    database_url: str
+    wire: Wire
+    home: Flask  # the same app in this process, for what is looked up afterwards
+
+    @property
+    def ports(self) -> list[int]:
+        return [replica.port for replica in self.replicas]
+
+    def query(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Ask the database, past the app; return the rows, none for what gives none."""
+        with closing(psycopg2.connect(self.database_url)) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def servers() -> Iterator[tuple[PostgresServer, RedisServer]]:
+    """Start a PostgreSQL that keeps what it says it has, and a Redis, both ours to break."""
+    with (
+        postgres_server(private=True, max_connections=200, **DURABLE) as postgres,
+        redis_server(private=True) as redis,
+    ):
+        yield postgres, redis
+
+
+@contextmanager
+def world(
+    postgres: PostgresServer,
+    redis: RedisServer,
+    folder: Path,
+    *,
+    midnights: tuple[float, float],
+    replicas: Sequence[dict[str, str]] = ONE_SECRET,
+) -> Iterator[World]:
+    """Serve the app on a database of its own; its days turn so many seconds from now.
+
+    `replicas` are the settings in which they differ.
+    """
+    database_url = postgres.create_database("crash")
+    settings: dict[str, Any] = {
+        "database_url": database_url,
+        "redis_url": redis.url,
+        "admin_key": ADMIN_KEY,
+        "global_rate_limit": OFTEN,
+        "vote_rate_limit": OFTEN,
+        "admin_rate_limit": OFTEN,
+        "cache_ttl": 1,
+    }
+    home = create_app(Settings(**settings, **ONE_SECRET[0], _env_file=None))
+    with home.app_context():
+        flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+    dispose(home)
+    now = time.time()
+    zone = write_zone(folder, *(round(now + seconds) for seconds in midnights))
+    with ExitStack() as stack:
+        stack.callback(dispose, home)
+        apps = [
+            stack.enter_context(served("wsgi:app", **settings, **zone, **each)) for each in replicas
+        ]
+        wire = Wire()
+        stack.callback(wire.close)
+        yield World(postgres, redis, apps, database_url, wire, home)

@@ -1,0 +1,57 @@
+"""The app as served, with a clock that tests can set and routes that use up what it lives on."""
+
+import os
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from threading import Thread
+
+from flask import request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection, exc, func, select
+
+from allthing import clock
+from allthing.database import db
+from wsgi import app
+
+OFFSET = os.environ.get("TEST_CLOCK_OFFSET", "")  # a file with seconds; none: the true time
+
+
+class ShiftedTime(datetime):
+    """The system's clock, so many seconds ahead as the file says."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        seconds = float(Path(OFFSET).read_text()) if OFFSET else 0.0
+        return datetime.now(tz) + timedelta(seconds=seconds)
+
+
+if OFFSET:
+    clock.datetime = ShiftedTime
+
+
+@app.get("/hold")
+def hold() -> ResponseReturnValue:
+    """Run a statement for some seconds."""
+    db.session.execute(select(func.pg_sleep(float(request.args["seconds"]))))
+    return {"ok": True}
+
+
+@app.get("/hoard")
+def hoard() -> ResponseReturnValue:
+    """Take every connection of this worker's pool away from it, for some seconds."""
+    settings, engine = app.extensions["settings"], db.engine
+    seconds = float(request.args["seconds"])
+    taken: list[Connection] = []
+    with suppress(exc.TimeoutError):  # this worker's are taken already
+        while len(taken) < settings.db_pool_size + settings.db_max_overflow:
+            taken.append(engine.connect())
+    Thread(target=give_back, args=(taken, seconds), daemon=True).start()
+    return {"worker": os.getpid()}
+
+
+def give_back(taken: list[Connection], seconds: float) -> None:
+    time.sleep(seconds)
+    for connection in taken:
+        connection.close()

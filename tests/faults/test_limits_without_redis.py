@@ -1,0 +1,117 @@
+"""Limits hold while Redis is away, in each worker for itself; no fault counts anybody twice."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import redis_faults as faults
+from tests.faults.load import address
+from tests.faults.redis_faults import RedisFault
+from tests.faults.world import World
+from tests.served import WORKERS, ServedApp
+
+pytestmark = pytest.mark.postgresql
+
+VOTES_PER_MINUTE = 60
+WRONG_KEYS_PER_MINUTE = 20
+POLITE_CLIENTS = 4
+WINDOW_SECONDS = 60  # that rates count in, as the clock's minutes
+SECONDS = 4.0
+FAULTS: dict[str, RedisFault] = {
+    "stopped": faults.stopped,
+    "frozen": faults.frozen,
+    "out of memory": faults.out_of_memory,
+    "a read-only replica": faults.demoted,
+}
+
+
+@pytest.fixture(params=FAULTS.values(), ids=FAULTS)
+def away(request: pytest.FixtureRequest, world: World) -> Iterator[None]:
+    with request.param(world.redis):
+        deadline = time.monotonic() + 5
+        while redis_states(world.server) != {"unhealthy"}:
+            assert time.monotonic() < deadline
+        yield
+    world.wait_until_healthy(world.server)
+
+
+def redis_states(server: ServedApp) -> set[str]:
+    answers = [server.get("/readyz").json() for _ in range(6)]
+    return {answer["components"]["redis"] for answer in answers}
+
+
+def attempt_vote(server: ServedApp, address: str) -> int:
+    """Send a ballot that is refused, but counts as an attempt."""
+    answer = server.post(
+        "/polls/no-such-poll/vote",
+        json={"rankedChoices": ["nothing"]},
+        headers={"X-Forwarded-For": address},
+    )
+    return answer.status_code
+
+
+def attempt_key(server: ServedApp, address: str) -> int:
+    headers = {"X-Forwarded-For": address, "x-admin-key": "wrong"}
+    return server.get("/admin/categories", headers=headers).status_code
+
+
+def in_one_window() -> None:
+    """Wait if the minute ends so soon that a test would see two."""
+    left = WINDOW_SECONDS - time.time() % WINDOW_SECONDS
+    if left < SECONDS:
+        time.sleep(left)
+
+
+@pytest.mark.usefixtures("away")
+def test_vote_attempts_are_limited_while_redis_is_away(world: World) -> None:
+    client = address()
+    in_one_window()
+
+    statuses = Counter(
+        attempt_vote(world.server, client) for _ in range(WORKERS * VOTES_PER_MINUTE + 10)
+    )
+
+    assert set(statuses) == {404, 429}
+    assert VOTES_PER_MINUTE <= statuses[404] <= WORKERS * VOTES_PER_MINUTE
+
+
+@pytest.mark.usefixtures("away")
+def test_wrong_admin_keys_are_limited_while_redis_is_away(world: World) -> None:
+    client = address()
+    in_one_window()
+
+    statuses = Counter(
+        attempt_key(world.server, client) for _ in range(WORKERS * WRONG_KEYS_PER_MINUTE + 10)
+    )
+
+    assert set(statuses) == {401, 429}
+    assert statuses[401] <= WORKERS * WRONG_KEYS_PER_MINUTE
+
+
+@pytest.mark.parametrize("fault", [faults.asleep, faults.frozen], ids=["asleep", "frozen"])
+def test_client_that_keeps_to_its_limit_is_never_refused(world: World, fault: RedisFault) -> None:
+    """As much as is allowed, spread over before, during and after: one count too much shows."""
+    in_one_window()
+    statuses: Counter[int] = Counter()
+
+    def keep_to_it(client: str) -> None:
+        for _ in range(VOTES_PER_MINUTE):
+            statuses[attempt_vote(world.server, client)] += 1
+            time.sleep(SECONDS / VOTES_PER_MINUTE)
+
+    clients = [
+        threading.Thread(target=keep_to_it, args=(address(),)) for _ in range(POLITE_CLIENTS)
+    ]
+    for client in clients:
+        client.start()
+    time.sleep(SECONDS / 4)
+    with fault(world.redis):
+        time.sleep(SECONDS / 4)
+    for client in clients:
+        client.join()
+    world.wait_until_healthy(world.server)
+
+    assert statuses == {404: POLITE_CLIENTS * VOTES_PER_MINUTE}

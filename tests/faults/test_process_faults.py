@@ -1,0 +1,74 @@
+"""The app's own processes: killed, ended, or just started, cold and without Redis."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import requests
+
+from tests.faults import redis_faults
+from tests.faults.processes import restarted, worker_killed
+from tests.faults.verdict import ENDPOINTS, HEALTHY, Requirement
+from tests.faults.world import World
+from tests.served import served
+
+pytestmark = pytest.mark.postgresql
+
+BOOT_SECONDS = 10.0
+GRACE_SECONDS = 25.0
+CROWD = 30
+COLD_SECONDS = 3.0
+OR_BROKEN = {endpoint: {0, *HEALTHY[endpoint]} for endpoint in ENDPOINTS}
+
+
+def test_killed_worker_is_replaced_and_no_vote_counts_twice(world: World) -> None:
+    """`endure` counts the ballots: one for each vote that was acknowledged, at once or retried."""
+    requirement = Requirement("F34", "a worker is killed (SIGKILL)", 3.0, OR_BROKEN)
+    before = set(world.server.children())
+
+    world.endure(requirement, worker_killed(world.server))
+
+    assert len(set(world.server.children()) - before) == 1
+
+
+def test_sigterm_answers_all_that_was_asked_before(world: World) -> None:
+    """What comes later finds nobody there, until the app is started again."""
+    requirement = Requirement("F35", "SIGTERM, and a new start", GRACE_SECONDS, OR_BROKEN)
+
+    with served("tests.faults.app:app", **world.settings) as server:
+        recording = world.endure(requirement, restarted(server), server=server)
+
+    asked_before = [s for s in recording.samples if s.begun < recording.times.began]
+    assert all(recording.is_normal(sample) for sample in asked_before)
+
+
+def test_redis_that_is_away_at_the_start_holds_up_nobody(world: World) -> None:
+    with redis_faults.stopped(world.redis):
+        begun = time.monotonic()
+        with served("tests.faults.app:app", **world.settings) as server:
+            booted = time.monotonic() - begun
+            requirement = Requirement(
+                "F20", "Redis is down at the start", redis="away", permanent=True
+            )
+            world.endure(requirement, redis_faults.nothing_else(), server=server)
+
+    assert booted <= BOOT_SECONDS
+
+
+def test_cold_crowd_is_served_in_one_round(world: World) -> None:
+    world.open_poll()
+    start = Barrier(CROWD)
+
+    with served("tests.faults.app:app", **world.settings) as server:
+
+        def read(_: int) -> tuple[requests.Response, float]:
+            start.wait()
+            begun = time.monotonic()
+            return server.get("/polls/today"), time.monotonic() - begun
+
+        with ThreadPoolExecutor(CROWD) as pool:
+            answers = list(pool.map(read, range(CROWD)))
+
+    assert [answer.status_code for answer, _ in answers] == [200] * CROWD
+    assert max(seconds for _, seconds in answers) <= COLD_SECONDS

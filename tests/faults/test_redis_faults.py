@@ -1,0 +1,83 @@
+"""Redis may fail in any way: nobody waits for it, nothing fails, and it is taken back by itself."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.fake_redis import dripping, replying, resetting, silent
+from tests.faults import redis_faults as faults
+from tests.faults.redis_faults import RedisFault
+from tests.faults.verdict import Requirement
+from tests.faults.world import World
+from tests.served import served
+
+pytestmark = pytest.mark.postgresql
+
+HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Row:
+    row: str
+    title: str
+    fault: RedisFault
+
+
+ROWS = [
+    Row("F1", "Redis refuses connections", faults.stopped),
+    Row("F2", "Redis is frozen (SIGSTOP)", faults.frozen),
+    Row("F4", "accepts, never answers", faults.pretending(silent)),
+    Row("F6", "answers garbage", faults.pretending(replying(b"\x00\xff\xfe garbage \r\n\r\n"))),
+    Row("F8", "an HTTP server on its port", faults.pretending(replying(HTTP))),
+    Row("F9", "RST after each command", faults.pretending(resetting)),
+    Row("F10", "`$1000000000`, then silence", faults.pretending(replying(b"$1000000000\r\n"))),
+    Row("F10b", "`*1000000000`, then silence", faults.pretending(replying(b"*1000000000\r\n"))),
+    Row("F10c", "answers in drips", faults.pretending(dripping)),
+    Row("F13", "out of memory (maxmemory 1)", faults.out_of_memory),
+    Row("F15", "another password", faults.another_password),
+    Row("F15b", "NOAUTH", faults.refusing("NOAUTH Authentication required.")),
+    Row("F16", "LOADING its data", faults.loading),
+    Row("F16b", "LOADING", faults.refusing("LOADING Redis is loading the dataset in memory")),
+    Row("F17", "maxclients reached", faults.no_more_clients),
+    Row("F18", "MISCONF: can't save", faults.unable_to_save),
+    Row("F18b", "BUSY: a script that never ends", faults.busy),
+    Row("F18c", "MOVED", faults.refusing("MOVED 3999 127.0.0.1:1")),
+    Row("F18d", "CLUSTERDOWN", faults.refusing("CLUSTERDOWN Hash slot not served")),
+    Row("F18e", "READONLY: demoted to a replica", faults.demoted),
+    Row("F22", "nothing at its address answers", faults.unreachable),
+    Row("F22b", "alive, but later than the budget (80 ms)", faults.late_by(0.08)),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.row)
+def test_sick_redis_is_left_alone_until_it_is_well(world: World, row: Row) -> None:
+    requirement = Requirement(row.row, row.title, redis="away")
+
+    world.endure(requirement, row.fault(world.redis))
+
+
+def test_sleeping_redis_is_left_alone_until_it_is_well(world: World) -> None:
+    requirement = Requirement("F12", "DEBUG SLEEP 3", redis="away")
+
+    world.endure(requirement, faults.asleep(world.redis), seconds=faults.SLEEP_SECONDS)
+
+
+def test_flapping_redis_is_used_when_it_is_there(world: World) -> None:
+    seconds = 30.0 if world.is_soak else 4.0
+    requirement = Requirement("F21", "stops and starts every 0.7 s", redis="flapping")
+
+    world.endure(requirement, faults.flapping(world.redis), seconds=seconds)
+
+
+def test_slow_redis_within_the_budget_slows_nobody_down(world: World) -> None:
+    requirement = Requirement("F22c", "alive, but late (30 ms)", redis="flapping")
+
+    world.endure(requirement, faults.late_by(0.03)(world.redis))
+
+
+def test_redis_whose_name_is_unknown_holds_up_nobody(world: World) -> None:
+    requirement = Requirement("F22d", "its name is unknown", redis="away", permanent=True)
+    nowhere = {"redis_url": "redis://redis.invalid:6379/0"}
+
+    with served("tests.faults.app:app", **world.settings | nowhere) as server:
+        world.endure(requirement, faults.nothing_else(), server=server)
