@@ -1,6 +1,6 @@
 """Time the instant runoff over grouped rankings beside a count that goes ballot by ballot.
 
-    python bench/tally.py
+    python -m bench.tally
 
 A million random ballots of every length are counted at 5, 6 and 8 options, both ways in turn, and
 the medians printed. The ballot-by-ballot count only finds the winner, so the ratio is a floor:
@@ -8,16 +8,11 @@ the grouped one also makes head-to-heads, rank counts and transfers.
 """
 
 import random
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import permutations
-from pathlib import Path
 from statistics import median
 from time import perf_counter
-
-# A script's folder is on the path, the repository's root is not.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from allthing.tally import instant_runoff
 
