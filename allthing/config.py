@@ -28,6 +28,9 @@ SEVERAL_HOSTS = re.compile(
     r"^(?P<scheme>postgresql[^:]*)://(?P<user>[^/?]*@)?(?P<hosts>[^/?@]*,[^/?@]*)"
     r"(?P<name>/[^?]*)?(?:\?(?P<query>.*))?$"
 )
+REDIS_URL = re.compile(
+    r"(rediss?://[^/?]+.*|unix://.+|rediss?\+sentinel://[^/?]+/[^/?]+(/\d+)?(\?.*)?)?"
+)
 
 
 def split_commas(value: object) -> object:
@@ -48,6 +51,14 @@ def check_zone(name: str) -> str:
 def check_rate(value: str) -> str:
     parse_many(value)
     return value
+
+
+def check_redis_url(url: str) -> str:
+    if not REDIS_URL.fullmatch(url):
+        raise ValueError(
+            "it is none of redis://, rediss://, unix:// and redis+sentinel://host:port,…/service/0"
+        )
+    return url
 
 
 def check_origins(values: list[str]) -> list[str]:
@@ -105,11 +116,12 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", repr=False, description="SQLAlchemy URL. Empty: SQLite in `INSTANCE_PATH`/allthing.db."
     )
-    redis_url: str = Field(
+    redis_url: Annotated[str, AfterValidator(check_redis_url)] = Field(
         "",
         repr=False,
-        description="Redis URL. Empty: limits count per process, and another machine shows a "
-        "change only after `CACHE_TTL`.",
+        description="`redis://`, `rediss://`, `unix://` or `redis+sentinel://host:port,…/service/0`."
+        " Empty: limits count per process, and another machine shows a change only after"
+        " `CACHE_TTL`.",
     )
     secret_key: str = Field(
         "",

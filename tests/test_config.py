@@ -77,6 +77,8 @@ def test_a_database_and_its_secrets_are_enough(tmp_path: Path) -> None:
         ({"POLL_TIMEZONE": "Mars/Olympus"}, "POLL_TIMEZONE: 'Mars/Olympus' is not a time zone"),
         ({"CORS_ORIGINS": "polls.example.org"}, "CORS_ORIGINS: 'polls.example.org' is not"),
         ({"GLOBAL_RATE_LIMIT": "often"}, "GLOBAL_RATE_LIMIT: "),
+        ({"REDIS_URL": "localhost:6379"}, "REDIS_URL: it is none of redis://"),
+        ({"REDIS_URL": "redis+sentinel://localhost:26379"}, "REDIS_URL: it is none of redis://"),
         ({"DB_POOL_SIZE": "many"}, "DB_POOL_SIZE: "),
         ({"TRUSTED_PROXIES": "-1"}, "TRUSTED_PROXIES: "),
     ],

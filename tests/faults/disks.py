@@ -1,8 +1,5 @@
 """Disks that can be filled up under PostgreSQL."""
 
-import os
-import resource
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,10 +10,12 @@ from typing import Any
 import psycopg2
 
 from tests.faults.postgres_faults import execute, session
+from tests.os_user import unprivileged
 from tests.postgres import PostgresServer
 from tests.servers import postgres_server
 
 DISK = "size=160m,mode=0755"
+BLOCK = 4096
 WAL_SEGMENT = 16 * 1024 * 1024
 
 Full = Callable[[], AbstractContextManager[Any]]
@@ -53,8 +52,9 @@ def postgres_on_small_disk() -> Iterator[tuple[PostgresServer, Full]]:
 @contextmanager
 def disk_filled(server: PostgresServer, folder: Path) -> Iterator[None]:
     ballast = folder / "ballast"
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(folder).free)
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):  # there is no more room
+        while file.write(bytes(BLOCK)):
+            pass
     use_up_wal(server)
     yield
     ballast.unlink()
@@ -63,9 +63,9 @@ def disk_filled(server: PostgresServer, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def file_size_limited(server: PostgresServer) -> Iterator[None]:
-    limit = (WAL_SEGMENT - 1, resource.RLIM_INFINITY)
     for process in (postmaster(server), *server.children()):
-        resource.prlimit(process, resource.RLIMIT_FSIZE, limit)
+        limit = ["prlimit", f"--pid={process}", f"--fsize={WAL_SEGMENT - 1}:unlimited"]
+        subprocess.run(limit, check=True, **unprivileged())
     use_up_wal(server)
     yield
     server.stop("immediate")

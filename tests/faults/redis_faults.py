@@ -196,6 +196,7 @@ def unable_to_save(redis: RedisServer) -> Iterator[None]:
 def loading(redis: RedisServer) -> Iterator[None]:
     """Restart with data that take seconds to load, in which everybody is told LOADING."""
     with closing(client(redis.url)) as connection:
+        connection.flushall()  # each key takes its time
         for number in range(KEYS_TO_LOAD):
             connection.set(f"ballast:{number}", secrets.token_bytes(BYTES_TO_LOAD))
         connection.config_set("key-load-delay", LOAD_MICROSECONDS)

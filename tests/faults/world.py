@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 import flask_migrate
@@ -70,7 +70,6 @@ class World:
         *,
         seconds: float | None = None,
         server: ServedApp | None = None,
-        **order: Any,
     ) -> Recording:
         """Let a fault happen to the app under load; fail unless it does as required.
 
@@ -79,8 +78,7 @@ class World:
         server = server or self.server
         poll, category = self.open_poll()
         log_start = server.log_size()
-        ordered = replace(self.order(server, poll, category), **order)
-        with under_load(ordered) as load:
+        with under_load(self.order(server, poll, category)) as load:
             time.sleep(WARM_UP_SECONDS)
             began = time.monotonic()
             with fault:
