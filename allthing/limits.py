@@ -199,25 +199,23 @@ class Limiter(flask_limiter.Limiter):
         view = request.endpoint if in_middleware else callable_name
         taken = limits.of_views.get((view, in_middleware))
         if taken is None:
-            redis_state()  # begins the exchange in this process; Redis is known before we count
-            declared = (
-                self._declared(view)
-                if in_middleware
-                else self.limit_manager.decorated_limits(view or "")
-            )
-            taken = limits.of_views[view, in_middleware] = [
-                limits.add(limit, view) for limit in declared
-            ]
+            taken = [limits.add(limit, view) for limit in self._declared(view, in_middleware)]
+            limits.of_views[view, in_middleware] = taken
+            if taken:
+                redis_state()  # Redis is known before we count, and the exchange begins
         for windows in taken:
             windows.take()
 
-    def _declared(self, endpoint: str | None) -> list[RuntimeLimit]:
-        """Return the limits of the app and of the blueprint, unless the view is exempt."""
-        exempt = self.limit_manager.exemption_scope(current_app, endpoint, request.blueprint)
+    def _declared(self, view: str | None, in_middleware: bool) -> list[RuntimeLimit]:
+        """Return a view's own limits, or those of the app and the blueprint unless it is exempt."""
+        declared = self.limit_manager
+        if not in_middleware:
+            return declared.decorated_limits(view or "")
+        exempt = declared.exemption_scope(current_app, view, request.blueprint)
         if exempt & ExemptionScope.APPLICATION:
             return []
-        of_blueprint = self.limit_manager.blueprint_limits(current_app, request.blueprint or "")
-        return self.limit_manager.application_limits + of_blueprint
+        of_blueprint = declared.blueprint_limits(current_app, request.blueprint or "")
+        return declared.application_limits + of_blueprint
 
 
 def global_rate() -> str:

@@ -20,7 +20,14 @@ from redis.exceptions import MaxConnectionsError
 
 from allthing.config import Settings
 from allthing.deadlines import deadline, time_left
-from allthing.redis_client.servers import Options, addresses, client_for, finder
+from allthing.redis_client.servers import (
+    OneServer,
+    Options,
+    Sentinels,
+    addresses,
+    client_for,
+    servers_at,
+)
 
 TICK_SECONDS = 0.1
 CLOSE_SECONDS = 1.0
@@ -39,16 +46,18 @@ class RedisGates:
     """An app's gate in each process, and the jobs that run behind it."""
 
     def __init__(self, app: Flask) -> None:
+        settings: Settings = app.extensions["settings"]
+        url, timeout = settings.redis_url, settings.redis_timeout
         self._app = app
-        self._is_configured = bool(app.extensions["settings"].redis_url)
+        self._servers = servers_at(url, timeout) if url else None
         self._by_process: dict[int, RedisGate] = {}
         self.jobs: list[Job] = []
 
     def here(self) -> "RedisGate | None":
         """Return the gate of this process, made at its first use; None when no URL is set."""
         gate = self._by_process.get(os.getpid())
-        if gate is None and self._is_configured:
-            made = RedisGate(self._app.extensions["settings"], self.run_jobs)
+        if gate is None and self._servers:
+            made = RedisGate(self._app.extensions["settings"], self._servers, self.run_jobs)
             gate = self._by_process.setdefault(os.getpid(), made)
             if gate is made:
                 gate.start()
@@ -83,11 +92,11 @@ class RedisStatus:
 class RedisGate:
     """One process's way to Redis. Threads share it; a forked process makes its own."""
 
-    def __init__(self, settings: Settings, run_jobs: Job) -> None:
+    def __init__(self, settings: Settings, servers: OneServer | Sentinels, run_jobs: Job) -> None:
         self._run_jobs = run_jobs
         self._timeout = settings.redis_timeout
         self._probe_interval = settings.redis_probe_interval
-        self._find = finder(settings.redis_url, settings.redis_timeout)
+        self._servers = servers
         self._found: Options = {}  # what the present client was made from
         self._client: redis.Redis | None = None
         self._status = RedisStatus("connecting")
@@ -105,6 +114,7 @@ class RedisGate:
         self._thread.join(CLOSE_SECONDS)  # it may be waiting for a resolver
         if self._client:
             self._client.close()
+        self._servers.close()
 
     @property
     def is_open(self) -> bool:
@@ -181,33 +191,37 @@ class RedisGate:
             self._closed.wait(TICK_SECONDS if self._client else self._probe_interval)
 
     def _probe(self) -> None:
-        """Try to write wherever Redis may be: a full or read-only server still answers PING.
+        try:
+            client, self._found = self._reach()
+        except Exception as error:  # noqa: BLE001  # whatever it is: still away
+            self._shut(None, error)
+        else:
+            self._open(client)
 
-        The client is a new one, so that no connection to a demoted or restarted server is left.
+    def _reach(self) -> tuple[redis.Redis, Options]:
+        """Write to where Redis may be, until one takes it; raise what the last one said if none.
+
+        To write, since a full or read-only server still answers PING. By a new client, so that
+        no connection to a demoted or restarted server is left.
         """
         failure: Exception = ConnectionError("no sentinel names a master")
-        try:
-            for options in self._find():
-                for address in addresses(options):
-                    client = client_for(address)
-                    try:
-                        with deadline(self._timeout):
-                            write_canaries(client)
-                    except Exception as error:  # noqa: BLE001  # whatever it is: still away
-                        failure = error
-                        client.close()
-                    else:
-                        self._found = options
-                        self._open(client)
-                        return
-        except Exception as error:  # noqa: BLE001  # it was not even found
-            failure = error
-        self._shut(None, failure)
+        for options in self._servers.find():
+            for address in addresses(options):
+                client = client_for(address)
+                try:
+                    with deadline(self._timeout):
+                        write_canaries(client)
+                except Exception as error:  # noqa: BLE001  # the next may be well
+                    failure = error
+                    client.close()
+                else:
+                    return client, options
+        raise failure
 
     def _look_after(self, client: redis.Redis) -> None:
         """Notice a fault that no request has met, and a master that has moved."""
         self._try(client, write_canaries)
-        masters = self._find()
+        masters = self._servers.find()
         if masters and self._found not in masters:
             self._shut(client, ConnectionError("another server is the master now"))
 

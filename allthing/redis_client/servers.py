@@ -2,7 +2,6 @@
 
 import socket
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,39 +14,66 @@ from redis.retry import Retry
 from allthing.deadlines import BoundedSocket, deadline, seconds_left
 
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
+SENTINEL_SUFFIX = "+sentinel"
 
 Options = dict[str, Any]  # of a connection, as a URL of redis-py gives them
 
 
-def finder(url: str, timeout: float) -> Callable[[], list[Options]]:
-    """Return a function that says how to reach Redis, by asking sentinels if the URL has any.
+class OneServer:
+    """Redis at an address that is given."""
 
-    Such a URL is redis+sentinel://[user:password@]host[:port][,host[:port]…]/service[/db], or
+    def __init__(self, url: str) -> None:
+        self._options = options_in(url)
+
+    def find(self) -> list[Options]:
+        """Return the ways to where Redis may be, the likeliest first."""
+        return [self._options]
+
+    def close(self) -> None:
+        """Leave no connection behind."""
+
+
+class Sentinels:
+    """Redis where sentinels say that it is; the master that most of them name comes first.
+
+    The URL is redis+sentinel://[user:password@]host[:port][,host[:port]…]/service[/db], or
     rediss+sentinel:// for TLS; the password is that of Redis, `?sentinel_password=` theirs.
-    Where sentinels disagree, the master that most of them name comes first.
     """
-    parts = urlsplit(url)
-    scheme, _, with_sentinels = parts.scheme.partition("+")
-    if not with_sentinels:
-        fixed = [options_in(url)]
-        return lambda: fixed
-    credentials, at, hosts = parts.netloc.rpartition("@")
-    service, _, database = parts.path.strip("/").partition("/")
-    options = options_in(f"{scheme}://{credentials}{at}sentinel/{database}?{parts.query}")
-    login = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
-    sentinels: list[Any] = [
-        client_for({"port": SENTINEL_PORT} | options_in(f"{scheme}://{host}") | login)
-        for host in hosts.split(",")
-    ]
 
-    def find() -> list[Options]:
+    def __init__(self, url: str, timeout: float) -> None:
+        parts = urlsplit(url)
+        scheme = parts.scheme.removesuffix(SENTINEL_SUFFIX)
+        credentials, at, hosts = parts.netloc.rpartition("@")
+        self._timeout = timeout
+        self._service, _, database = parts.path.strip("/").partition("/")
+        options = options_in(f"{scheme}://{credentials}{at}sentinel/{database}?{parts.query}")
+        theirs = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+        theirs |= {name: value for name, value in options.items() if name.startswith("ssl_")}
+        self._options = options
+        self._sentinels: list[Any] = [
+            client_for({"port": SENTINEL_PORT} | options_in(f"{scheme}://{host}") | theirs)
+            for host in hosts.split(",")
+        ]
+
+    def find(self) -> list[Options]:
+        """Return the ways to where Redis may be; none if no sentinel answers."""
         named: Counter[tuple[str, int]] = Counter()
-        for sentinel in sentinels:
-            with suppress(Exception), deadline(timeout):
-                named[sentinel.sentinel_get_master_addr_by_name(service)] += 1
-        return [options | {"host": host, "port": port} for (host, port), _ in named.most_common()]
+        for sentinel in self._sentinels:
+            with suppress(Exception), deadline(self._timeout):
+                named[sentinel.sentinel_get_master_addr_by_name(self._service)] += 1
+        masters = [address for address, _ in named.most_common()]
+        return [self._options | {"host": host, "port": port} for host, port in masters]
 
-    return find
+    def close(self) -> None:
+        for sentinel in self._sentinels:
+            sentinel.close()
+
+
+def servers_at(url: str, timeout: float) -> OneServer | Sentinels:
+    """Read a URL; `timeout` is in seconds, for each sentinel."""
+    if urlsplit(url).scheme.endswith(SENTINEL_SUFFIX):
+        return Sentinels(url, timeout)
+    return OneServer(url)
 
 
 def options_in(url: str) -> Options:
