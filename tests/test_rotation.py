@@ -16,10 +16,11 @@ from tests.conftest import SECRET_KEY as OLD
 from tests.conftest import AppFactory
 
 NEW = "next-secret-key-0123456789-0123456789"
+TOKEN = "Zs1cV0aJt7yQ4mXn9KfLr2WbUe6HgPdT"
 
 
 def signed(secret: str) -> str:
-    return "vt=" + URLSafeSerializer(secret, salt="voter-token").dumps({"t": "a" * 32})
+    return "vt=" + URLSafeSerializer(secret, salt="voter-token").dumps({"t": TOKEN})
 
 
 def send(app: Flask, poll: Json, cookie: str = "", key: str = "", place: int = 0) -> TestResponse:
