@@ -7,78 +7,24 @@ import sys
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import current_app
-from limits import parse_many
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    model_validator,
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from allthing.setting_types import (
+    Commas,
+    Rate,
+    Seconds,
+    check_origins,
+    check_redis_url,
+    check_zone,
+    with_driver,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MINIMUM_SECRET_LENGTH = 32
 MINIMUM_ADMIN_KEY_LENGTH = 16
 SHA256_HEX = re.compile(r"[0-9a-fA-F]{64}")
-SEVERAL_HOSTS = re.compile(
-    r"^(?P<scheme>postgresql[^:]*)://(?P<user>[^/?]*@)?(?P<hosts>[^/?@]*,[^/?@]*)"
-    r"(?P<name>/[^?]*)?(?:\?(?P<query>.*))?$"
-)
-REDIS_URL = re.compile(
-    r"(rediss?://[^/?]+.*|unix://.+|rediss?\+sentinel://[^/?]+/[^/?]+(/\d+)?(\?.*)?)?"
-)
-
-
-def split_commas(value: object) -> object:
-    """Read `a, b` as a list; leave everything else for the type to judge."""
-    if isinstance(value, str):
-        return [item.strip() for item in value.split(",") if item.strip()]
-    return value
-
-
-def check_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{name!r} is not a time zone such as America/New_York") from error
-    return name
-
-
-def check_rate(value: str) -> str:
-    parse_many(value)
-    return value
-
-
-def check_redis_url(url: str) -> str:
-    if not REDIS_URL.fullmatch(url):
-        raise ValueError(
-            "it is none of redis://, rediss://, unix:// and redis+sentinel://host:port,…/service/0"
-        )
-    return url
-
-
-def check_origins(values: list[str]) -> list[str]:
-    for value in values:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
-            raise ValueError(f"{value!r} is not an origin such as https://polls.example.org")
-    return [value.rstrip("/").lower() for value in values]
-
-
-def hosts_as_query(url: re.Match[str]) -> str:
-    """Write libpq's `//host:port,host:port/name` as SQLAlchemy reads several hosts."""
-    hosts, ports = [], []
-    for pair in url["hosts"].split(","):
-        host, _, port = pair.rpartition(":") if re.search(r":\d+$", pair) else (pair, "", "5432")
-        hosts.append(host.strip("[]"))
-        ports.append(port)
-    query = f"host={','.join(hosts)}&port={','.join(ports)}"
-    rest = f"&{url['query']}" if url["query"] else ""
-    return f"{url['scheme']}://{url['user'] or ''}{url['name'] or '/'}?{query}{rest}"
 
 
 def sha256_hex(key: str) -> str:
@@ -96,11 +42,6 @@ def kept_secret(file: Path) -> str:
     except OSError as error:
         raise ValueError(f"SECRET_KEY is not set and {file} can't be written") from error
     return file.read_text()
-
-
-Commas = Annotated[list[str], NoDecode, BeforeValidator(split_commas)]
-Rate = Annotated[str, AfterValidator(check_rate)]
-Seconds = Annotated[float, Field(gt=0)]
 
 
 class Settings(BaseSettings):
@@ -261,11 +202,10 @@ class Settings(BaseSettings):
 
     @property
     def sqlalchemy_url(self) -> str:
-        """The database URL with its driver; SQLAlchemy reads a bare one as psycopg 3."""
+        """The database URL as SQLAlchemy reads it."""
         if not self.database_url:
             return f"sqlite:///{self.instance_path.resolve() / 'allthing.db'}"
-        url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", self.database_url)
-        return SEVERAL_HOSTS.sub(hosts_as_query, url)
+        return with_driver(self.database_url)
 
 
 def load_settings() -> Settings:
