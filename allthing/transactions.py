@@ -3,15 +3,16 @@
 Nothing is repeated once a COMMIT may have been sent: it may be saved, whatever the error says.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psycopg2
 from flask import g, has_app_context
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
-from allthing.database import db
+from allthing.database import UNFIT_SERVER, db
 from allthing.database_gate import OutOfTime
 
 ROLLED_BACK = {"40001", "40P01"}  # a serialization failure, a deadlock
@@ -67,3 +68,25 @@ def autocommit() -> Iterator[Connection]:
             if not is_sqlite and not driver.closed:
                 driver.autocommit = False
         g.may_be_saved = True
+
+
+def execute_directly(connection: Connection, sql: str, values: Mapping[str, Any]) -> int:
+    """Run a statement as psycopg2 takes it, for PostgreSQL; return how many rows it changed.
+
+    SQLAlchemy's own way takes twice as long as psycopg2. Errors are SQLAlchemy's all the same.
+    """
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor:
+            cursor.execute(sql, values)
+            changed: int = cursor.rowcount
+            return changed
+    except ValueError as error:  # what can't even be sent, such as NUL
+        raise DataError(sql, None, error, hide_parameters=True) from error
+    except psycopg2.Error as error:
+        is_lost = bool(driver.closed) or error.pgcode in UNFIT_SERVER
+        if is_lost:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            sql, None, error, psycopg2.Error, hide_parameters=True, connection_invalidated=is_lost
+        ) from error
