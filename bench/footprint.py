@@ -34,7 +34,10 @@ def holding(database_url: str, redis_url: str, rounds: int) -> list[Row]:
 
 
 def memory(product: Product, poll: Json) -> list[Row]:
-    """Measure the memory of each worker of a fresh product, and again after 10,000 requests."""
+    """Measure the memory of each worker of a fresh product, and again after 10,000 requests.
+
+    Reads and votes in turn; after it the product is warm.
+    """
     workers = product.app.children()
     fresh = [resident_megabytes(worker) for worker in workers]
     mix = [TODAY, results(poll), *votes(poll)]

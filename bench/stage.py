@@ -56,7 +56,8 @@ class Product:
         response = self.app.request(
             method, f"/admin{path}", json=body, headers={"x-admin-key": ADMIN_KEY}, timeout=120
         )
-        response.raise_for_status()
+        if not response.ok:
+            raise RuntimeError(f"{method} {path} was answered {response.text}")
         answer: Json = response.json()
         return answer
 
@@ -160,6 +161,8 @@ def record(base: str, *requests: Request) -> Answers:
     recorded = {}
     for each in requests:
         answer = send(base, each)
+        if answer.status != 200:
+            raise RuntimeError(f"{each} was answered {answer.status}: {answer.body}")
         headers = [(n, v) for n, v in answer.headers if n.lower() not in PER_HOP]
         recorded[f"{each.method} {each.path}"] = (headers, answer.body)
     return recorded

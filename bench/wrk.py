@@ -80,7 +80,7 @@ def load(
             [
                 *(wrk(), "--threads", "1", "--connections", str(connections)),
                 *("--duration", f"{seconds}s", "--timeout", "30s"),
-                *("--script", SCRIPT, *headed, base, "--", listed.name),
+                *("--script", str(SCRIPT), *headed, base, "--", listed.name),
             ],
             capture_output=True,
             text=True,
