@@ -1,6 +1,6 @@
 """Measure the speed table, and write docs/performance.md after a whole run.
 
-The servers are its own; one that runs already is not touched. A whole run takes about half an hour,
+The servers are its own; one that runs already is not touched. A whole run takes about ten minutes,
 in which the machine should have nothing else to do.
 """
 
@@ -20,7 +20,7 @@ from tests.postgres import PostgresServer
 from tests.served import ROOT
 
 REPORT = ROOT / "docs" / "performance.md"
-GROWTH = Pace(rounds=3, seconds=2, big=0, reads=20)
+GROWTH = Pace(rounds=2, seconds=2, big=0, reads=20)
 
 
 class Run:

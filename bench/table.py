@@ -34,7 +34,7 @@ class Pace:
     warm_ups: int = 1  # rounds that are not counted
 
 
-FULL = Pace(rounds=7, seconds=5, big=1_000_000, reads=30)
+FULL = Pace(rounds=5, seconds=2, big=1_000_000, reads=30)
 QUICK = Pace(rounds=3, seconds=1, big=50_000, reads=10, warm_ups=0)
 
 

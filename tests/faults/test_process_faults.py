@@ -49,7 +49,7 @@ def test_redis_that_is_away_at_the_start_holds_up_nobody(world: World) -> None:
         with served("tests.faults.app:app", **world.settings) as server:
             booted = time.monotonic() - begun
             requirement = Requirement(
-                "F20", "Redis is down at the start", redis="away", permanent=True
+                "F20", "Redis is down at the start", COLD_SECONDS, redis="away", permanent=True
             )
             world.endure(requirement, redis_faults.nothing_else(), server=server)
 

@@ -26,7 +26,9 @@ from tests.faults.verdict import (
     Requirement,
     Standstill,
     Times,
+    TooSlow,
     complaints,
+    slow_answers,
 )
 from tests.postgres import PostgresServer
 from tests.redis_server import RedisServer
@@ -103,6 +105,8 @@ class World:
         self.findings.rows[requirement.row] = recording
         wrong = [*complaints(recording), *self.miscounted(poll, recording, server)]
         assert not wrong, "\n".join(one[-MESSAGE:] for one in wrong[:MESSAGES])
+        if slow := list(slow_answers(recording)):
+            raise TooSlow("\n".join(slow[:MESSAGES]))
         return recording
 
     def order(self, server: ServedApp, poll: Json, category: Json) -> Order:
