@@ -58,10 +58,15 @@ class ServedApp(Server):
         self._gunicorn.stop(mode)
 
     def log(self, start: int = 0, end: int | None = None) -> list[Json]:
-        """Return the lines logged so far, from byte to byte. Each has to be a JSON object."""
+        """Return the lines logged so far, whole ones from byte to byte, each a JSON object.
+
+        Either byte may be within a line that was being written when its number was taken.
+        """
         time.sleep(LOGGING_SECONDS)
-        lines = (self._gunicorn.folder / "log").read_bytes()[start:end].splitlines()
-        return [json.loads(line) for line in lines]
+        content = (self._gunicorn.folder / "log").read_bytes()
+        first = (content.find(b"\n", start - 1) + 1 or len(content)) if start else 0
+        beyond = content.rfind(b"\n", 0, end) + 1
+        return [json.loads(line) for line in content[first:beyond].splitlines()]
 
     def log_size(self) -> int:
         """Return the bytes logged so far."""
