@@ -1,13 +1,14 @@
 """The ballot paper of a poll: what a ballot has to keep to, and how its ranking is written."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import Connection, select
 
 from allthing.counting import encode_ranking
-from allthing.database import may_be_id
+from allthing.database import db, may_be_id
 from allthing.models import PollInstance, PollInstanceOption
 from allthing.problems import Invalid, NotFound
 
@@ -46,14 +47,15 @@ class BallotPaper:
 _kept: dict[str, BallotPaper] = {}
 
 
-def kept_paper(connection: Connection, poll_id: str) -> BallotPaper:
+def kept_paper(poll_id: str, within: Connection | None = None) -> BallotPaper:
     """Return the paper of a poll, which may be closed or gone by now; read once per process.
 
-    Raises `NotFound`.
+    It is read within a transaction, if one is given. Raises `NotFound`.
     """
     paper = _kept.get(poll_id)
     if paper is None:
-        paper, _ = read_paper(connection, poll_id)
+        with nullcontext(within) if within else db.engine.connect() as connection:
+            paper, _ = read_paper(connection, poll_id)
         if len(_kept) >= MOST_KEPT:
             _kept.clear()
         _kept[poll_id] = paper

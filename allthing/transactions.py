@@ -3,12 +3,13 @@
 Nothing is repeated once a COMMIT may have been sent: it may be saved, whatever the error says.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg2
 from flask import g, has_app_context
+from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DataError, DBAPIError
 
@@ -35,7 +36,7 @@ def was_undone(error: DBAPIError) -> bool:
     if "may_be_saved" in g:
         return False
     is_lost = error.connection_invalidated and not isinstance(error.orig, OutOfTime)
-    return is_lost or getattr(error.orig, "pgcode", None) in ROLLED_BACK
+    return is_lost or pgcode(error) in ROLLED_BACK
 
 
 def again_if_undone(work: Callable[[], Result]) -> Result:
@@ -52,8 +53,9 @@ def again_if_undone(work: Callable[[], Result]) -> Result:
 @contextmanager
 def autocommit() -> Iterator[Connection]:
     """Lend a connection for one statement that is a transaction by itself: one round trip."""
-    is_sqlite = db.engine.dialect.name == "sqlite"
-    with db.engine.begin() if is_sqlite else db.engine.connect() as connection:
+    engine = db.engine
+    is_sqlite = engine.dialect.name == "sqlite"
+    with engine.begin() if is_sqlite else engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         if not is_sqlite:
             # SQLAlchemy's own option sends a SET when the connection is given back.
@@ -61,26 +63,40 @@ def autocommit() -> Iterator[Connection]:
         try:
             yield connection
         except DBAPIError as error:
-            if getattr(error.orig, "pgcode", None) not in ROLLED_BACK:
-                g.may_be_saved = True
+            note_sent(error)
             raise
         finally:
             if not is_sqlite and not driver.closed:
                 driver.autocommit = False
+        note_sent()
+
+
+def note_sent(error: BaseException | None = None) -> None:
+    """Remember that what commits by itself was sent, unless the error says that it was undone."""
+    if pgcode(error) not in ROLLED_BACK:
         g.may_be_saved = True
 
 
-def execute_directly(connection: Connection, sql: str, values: Mapping[str, Any]) -> int:
-    """Run a statement as psycopg2 takes it, for PostgreSQL; return how many rows it changed.
+def pgcode(error: BaseException | None) -> str | None:
+    code: str | None = getattr(getattr(error, "orig", None), "pgcode", None)
+    return code
+
+
+def insert_directly(
+    connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]
+) -> list[tuple[Any, ...]]:
+    """Run an `INSERT ... VALUES %s RETURNING ...` by psycopg2; return what it returns.
 
     SQLAlchemy's own way takes twice as long as psycopg2. Errors are SQLAlchemy's all the same.
     """
     driver: Any = connection.connection.driver_connection
+    values = [tuple(row.values()) for row in rows]
     try:
         with driver.cursor() as cursor:
-            cursor.execute(sql, values)
-            changed: int = cursor.rowcount
-            return changed
+            found: list[tuple[Any, ...]] = execute_values(
+                cursor, sql, values, page_size=len(values), fetch=True
+            )
+            return found
     except ValueError as error:  # what can't even be sent, such as NUL
         raise DataError(sql, None, error, hide_parameters=True) from error
     except psycopg2.Error as error:

@@ -1,28 +1,27 @@
 """Casting a ballot: what makes one acceptable, and why the same voter never has two.
 
-A ballot is stored by one statement that commits by itself. The database refuses the second one of
-a voter, and any in a poll that is not open; why it did is asked afterwards, of the few.
+A ballot is stored by a statement that commits by itself. The database refuses the second one of a
+voter, and any in a poll that is not open; why it did is asked afterwards, of the few.
 """
 
-import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import Connection, Insert, func, select
-from sqlalchemy.dialects.postgresql import psycopg2
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
+from allthing import ballot_box
 from allthing.ballot_paper import kept_paper, read_paper
 from allthing.clock import now
 from allthing.config import settings
-from allthing.database import insert_or_ignore, lock_until_commit, new_id
+from allthing.database import db, lock_until_commit, new_id
 from allthing.models import PollInstance, VoteBallot
 from allthing.problems import Conflict, Invalid
 from allthing.pseudonyms import pseudonym, pseudonyms
-from allthing.transactions import execute_directly
 
 
 class PollNotOpen(Conflict):
@@ -67,23 +66,24 @@ class Ballot:
 
 
 def cast_ballot(
-    connection: Connection, poll_id: str, ballot: Ballot, voter: Voter, today: date
+    poll_id: str, ballot: Ballot, voter: Voter, today: date, within: Connection | None = None
 ) -> bool:
     """Store a ballot; return True if it is a retry of one that is stored already.
 
-    Raises `NotFound`, `PollNotOpen`, `Invalid` for a ballot that the poll's rules refuse, and
-    `AlreadyVoted`. Not for use where `needs_locks`. In a transaction, hold the poll open before.
+    It is committed, or it is for the caller to commit, if a transaction is given: hold the poll
+    open in it before. Raises `NotFound`, `PollNotOpen`, `Invalid` for a ballot that the poll's
+    rules refuse, and `AlreadyVoted`. Not for use where `needs_locks`.
     """
-    paper = kept_paper(connection, poll_id)
-    try:
-        if paper.is_valid_on(today) and store(
-            connection, poll_id, ballot, voter, paper.ranking_of(ballot.choices)
-        ):
-            return False
-    except (Invalid, IntegrityError):
-        pass  # there may be a better reason: it is looked for from the first on
-    if check_ballot(connection, poll_id, ballot, today):
-        return True
+    paper = kept_paper(poll_id, within)
+    with suppress(Invalid, IntegrityError):  # there may be a better reason: it is looked for below
+        if paper.is_valid_on(today):
+            row = row_of(poll_id, ballot, voter, paper.ranking_of(ballot.choices))
+            is_stored = bool(ballot_box.insert(within, [row])) if within else ballot_box.post(row)
+            if is_stored:
+                return False
+    with nullcontext(within) if within else db.engine.connect() as connection:
+        if check_ballot(connection, poll_id, ballot, today):
+            return True
     raise AlreadyVoted("you have voted in this poll")
 
 
@@ -101,12 +101,9 @@ def check_ballot(connection: Connection, poll_id: str, ballot: Ballot, today: da
     return False
 
 
-def store(connection: Connection, poll_id: str, ballot: Ballot, voter: Voter, ranking: str) -> bool:
-    """Insert the ballot unless its voter or its key has one in this poll; return whether it did.
-
-    Raises IntegrityError if the poll is not open or gone.
-    """
-    values = {
+def row_of(poll_id: str, ballot: Ballot, voter: Voter, ranking: str) -> ballot_box.Row:
+    """Return the ballot as it is stored, by the names of the columns."""
+    row = {
         "id": ballot.id,
         "instanceId": poll_id,
         "voterTokenHash": pseudonym(poll_id, "voter", voter.token),
@@ -118,27 +115,13 @@ def store(connection: Connection, poll_id: str, ballot: Ballot, voter: Voter, ra
         **ballot.survey,
     }
     if voter.country is not None:
-        values["countryCode"] = voter.country
+        row["countryCode"] = voter.country
     if voter.region is not None:
-        values["regionCode"] = voter.region
+        row["regionCode"] = voter.region
     if ballot.idempotency_key is not None:
-        values["idempotencyKeyHash"] = pseudonym(poll_id, "retry", ballot.idempotency_key)
-        values["payloadHash"] = ballot.fingerprint()
-    if connection.dialect.name == "postgresql":
-        return execute_directly(connection, written_insert(tuple(values)), values) == 1
-    return connection.execute(insert_ballot("sqlite"), values).rowcount == 1
-
-
-@functools.cache
-def insert_ballot(dialect: str) -> Insert:
-    return insert_or_ignore(VoteBallot.metadata.tables[VoteBallot.__tablename__], dialect)
-
-
-@functools.lru_cache
-def written_insert(columns: tuple[str, ...]) -> str:
-    """Return the INSERT of these columns as psycopg2 takes it: to write it takes long."""
-    dialect = psycopg2.dialect()  # type: ignore[no-untyped-call]
-    return str(insert_ballot("postgresql").compile(dialect=dialect, column_keys=columns))
+        row["idempotencyKeyHash"] = pseudonym(poll_id, "retry", ballot.idempotency_key)
+        row["payloadHash"] = ballot.fingerprint()
+    return row
 
 
 def is_retry(connection: Connection, poll_id: str, ballot: Ballot) -> bool:
@@ -169,7 +152,8 @@ def is_stored(connection: Connection, ballot: Ballot) -> bool:
 
 def needs_locks() -> bool:
     """Return whether there is a rule that no unique key can hold: see `cast_ballot_locked`."""
-    return settings().votes_per_ip > 0 or bool(settings().secret_key_fallbacks)
+    ours = settings()
+    return ours.votes_per_ip > 0 or bool(ours.secret_key_fallbacks)
 
 
 def cast_ballot_locked(
@@ -194,7 +178,7 @@ def cast_ballot_locked(
         return True
     refuse_known_voter(connection, poll_id, voters)
     refuse_crowded_address(connection, poll_id, addresses)
-    return cast_ballot(connection, poll_id, ballot, voter, today)
+    return cast_ballot(poll_id, ballot, voter, today, within=connection)
 
 
 def hold_open(connection: Connection, poll_id: str) -> bool:

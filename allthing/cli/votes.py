@@ -149,7 +149,8 @@ def cast_all(instance_id: str, ballots: Sequence[Sequence[str]]) -> None:
                 token = secrets.token_urlsafe()
                 voter = Voter(token=token, address=token, user_agent="flask test-vote")
                 ballot = Ballot(choices, survey={})
-                cast_ballot(db.session.connection(), instance_id, ballot, voter, clock.today())
+                within = db.session.connection()
+                cast_ballot(instance_id, ballot, voter, clock.today(), within)
     except Problem:
         if stand:
             click.echo(f"{stand} test votes were cast before this:", err=True)

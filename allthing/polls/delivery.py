@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError
 
 from allthing.database import db
 from allthing.problems import Conflict
-from allthing.transactions import autocommit
 from allthing.voting import (
     Ballot,
     Voter,
@@ -44,8 +43,7 @@ def send(poll_id: str, ballot: Ballot, voter: Voter, today: date) -> bool:
     if needs_locks():
         with db.engine.begin() as connection:
             return cast_ballot_locked(connection, poll_id, ballot, voter, today)
-    with autocommit() as connection:
-        return cast_ballot(connection, poll_id, ballot, voter, today)
+    return cast_ballot(poll_id, ballot, voter, today)
 
 
 def arrived(ballot: Ballot) -> bool:
