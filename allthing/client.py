@@ -15,8 +15,9 @@ def client_address() -> IPv4Address | IPv6Address:
 
     A forwarded address that is no address is ignored: then the socket's peer is the client.
     """
-    direct = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
-    return first_address(request.environ.get("REMOTE_ADDR"), direct)
+    environ = request.environ
+    direct = environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
+    return first_address(environ.get("REMOTE_ADDR"), direct)
 
 
 @lru_cache(KNOWN_CLIENTS)

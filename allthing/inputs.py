@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, lru_cache
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from flask import request
@@ -27,6 +28,7 @@ from werkzeug.exceptions import (
     RequestTimeout,
     UnsupportedMediaType,
 )
+from werkzeug.http import parse_options_header
 
 from allthing.problems import Invalid
 
@@ -144,11 +146,18 @@ def read_body(model: type[Model], limit: int = BODY_LIMIT) -> Model:
     a body that breaks off, 400 for what is not JSON (duplicate names, NaN and a byte order mark
     included), 422 for JSON that is not what the route takes.
     """
-    encoding = request.content_encoding or "identity"
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if not request.is_json or encoding != "identity" or charset not in {"utf-8", "utf8"}:
+    environ = request.environ
+    encoding = environ.get("HTTP_CONTENT_ENCODING") or "identity"
+    if encoding != "identity" or not is_json_in_utf8(environ.get("CONTENT_TYPE", "")):
         raise UnsupportedMediaType("send the body as Content-Type: application/json, in UTF-8")
     return validate(model, parse_json(whole_body(limit)))
+
+
+@lru_cache
+def is_json_in_utf8(content_type: str) -> bool:
+    mimetype, parameters = parse_options_header(content_type)
+    is_json = re.fullmatch(r"application/([^/]+\+)?json", mimetype, re.IGNORECASE)
+    return bool(is_json) and parameters.get("charset", "utf-8").lower() in {"utf-8", "utf8"}
 
 
 def whole_body(limit: int) -> bytes:
@@ -173,7 +182,7 @@ def read_query(model: type[Model]) -> Model:
         given = request.args
     except UnicodeDecodeError as error:
         raise Invalid("the query string is not UTF-8") from error
-    names = [field.alias or name for name, field in model.model_fields.items()]
+    names = names_of(model)
     for name in names:
         if len(given.getlist(name)) > 1:
             raise Invalid(f"{name}: given more than once")
@@ -183,12 +192,17 @@ def read_query(model: type[Model]) -> Model:
 
 def read_headers(model: type[Model]) -> Model:
     """Read what `model` names of the request's headers; one that is not as it says is a 400."""
-    names = [field.alias or name for name, field in model.model_fields.items()]
-    values = {name: request.headers[name] for name in names if name in request.headers}
+    sent = {name: request.headers.get(name) for name in names_of(model)}
+    values = {name: value for name, value in sent.items() if value is not None}
     try:
         return model.model_validate(values)
     except ValidationError as error:
         raise BadRequest(describe(error)) from error
+
+
+@cache
+def names_of(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def validate(model: type[Model], value: object) -> Model:
@@ -210,9 +224,7 @@ def describe(error: ValidationError) -> str:
 
 def parse_json(body: bytes) -> object:
     try:
-        value: object = json.loads(
-            body.decode("utf-8"), object_pairs_hook=unique_names, parse_constant=refuse_constant
-        )
+        value: object = DECODER.decode(body.decode("utf-8"))
     except RecursionError as error:
         raise Invalid(f"the body is nested more than {MAX_DEPTH} levels deep") from error
     except ValueError as error:
@@ -229,6 +241,9 @@ def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=unique_names, parse_constant=refuse_constant)
 
 
 def checked(value: object) -> object:

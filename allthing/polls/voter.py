@@ -3,6 +3,7 @@
 import functools
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from flask import Response, after_this_request, request
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, Serializer, URLSafeSerializer
 from itsdangerous.encoding import base64_encode
+from werkzeug.http import dump_cookie
 
 from allthing.client import client_network
 from allthing.config import settings
@@ -46,10 +48,15 @@ class Visitor:
         """
         if key is not None and not self.is_known:
             self.token = pseudonym(poll_id, "token", key)
-        return Voter(
+        voter = Voter(
             token=self.token,
             address=client_network(),
-            user_agent=request.headers.get("User-Agent", ""),
+            user_agent=request.environ.get("HTTP_USER_AGENT", ""),
+        )
+        if not settings().trusted_proxies:
+            return voter
+        return replace(
+            voter,
             country=located("cf-ipcountry", 2),
             region=located("cf-region-code", 32) or located("cf-region", 32),
         )
@@ -84,6 +91,8 @@ def serializer(secret_key: str) -> URLSafeSerializer:
 
 def token_from_cookie(cookie: str, secret_key: str) -> str | None:
     """Return the token that was signed; None for junk, another key's or a tampered cookie."""
+    if not cookie:
+        return None
     try:
         token = serializer(secret_key).loads(cookie)["t"]
     except (BadData, TypeError, KeyError, ValueError):
@@ -92,22 +101,31 @@ def token_from_cookie(cookie: str, secret_key: str) -> str | None:
 
 
 def with_cookie(response: Response, token: str) -> Response:
-    response.set_cookie(
-        COOKIE,
-        str(serializer(settings().secret_key).dumps({"t": token})),
-        max_age=COOKIE_SECONDS,
-        path="/",
-        domain=settings().cookie_domain or None,
-        secure=settings().cookie_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    ours = settings()
+    signed = serializer(ours.secret_key).dumps({"t": token})
+    attributes = cookie_attributes(ours.cookie_domain, ours.cookie_secure)
+    response.headers.add("Set-Cookie", f"{COOKIE}={signed}{attributes}")
     return response
 
 
+@functools.lru_cache
+def cookie_attributes(domain: str, secure: bool) -> str:
+    """Return what follows the value, which is the same for all: to write it takes long."""
+    empty = dump_cookie(
+        COOKIE,
+        max_age=COOKIE_SECONDS,
+        domain=domain or None,
+        secure=secure,
+        httponly=True,
+        samesite="Lax",
+        sync_expires=False,
+    )
+    return empty.removeprefix(f"{COOKIE}=")
+
+
 def located(header: str, length: int) -> str | None:
-    """Return a place header, which only a trusted proxy may set; None if it makes no sense."""
-    value = request.headers.get(header, "") if settings().trusted_proxies else ""
+    """Return a place header of a trusted proxy; None if it makes no sense."""
+    value = request.headers.get(header, "")
     return value if value.isascii() and value.isprintable() and 0 < len(value) <= length else None
 
 
