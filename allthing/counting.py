@@ -62,15 +62,15 @@ def tallies_of(instance_id: BindParameter[str]) -> ScalarSelect[str | None]:
 
     Shards are not added up: the count does that as well.
     """
-    entry = '["' + VoteTally.ranking + '",' + cast(VoteTally.votes, String) + "]"
+    entry = '"' + VoteTally.ranking + '",' + cast(VoteTally.votes, String)
     entries = select(func.aggregate_strings(entry, ",")).where(VoteTally.instance_id == instance_id)
     return entries.scalar_subquery()
 
 
 def read_tallies(text: str | None) -> list[Ballots]:
     """Read what `tallies_of` selected."""
-    entries: list[Ballots] = orjson.loads(f"[{text or ''}]")
-    return entries
+    entries = orjson.loads(f"[{text or ''}]")
+    return list(zip(entries[::2], entries[1::2], strict=True))
 
 
 def grouped_rankings(instance: PollInstance) -> Rankings:
