@@ -3,6 +3,7 @@
 Nothing of this stops it from serving: it says loudly what an operator should mend.
 """
 
+import gc
 import logging
 import threading
 from pathlib import Path
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 def prepare_worker(worker: Any) -> None:
     """Make a new gunicorn worker ready to serve; the first of a server looks at the database."""
     bound_waits()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: the collector need not look through it again
     if worker.age == 1:
         app = worker.app.wsgi()
         threading.Thread(target=log_weaknesses, args=(app,), daemon=True).start()
