@@ -3,20 +3,32 @@
 A socket's own timeout bounds each read: a server that drips a byte now and then is never late.
 """
 
+import select
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 NEVER = float("inf")
-GRACE_SECONDS, GRACES = 0.02, 8
+LATE_TRIES = 8  # after a deadline: who sends without an end is not read without an end
+READY_FOR_TLS: dict[type[OSError], int] = {
+    ssl.SSLWantReadError: select.POLLIN,
+    ssl.SSLWantWriteError: select.POLLOUT,
+}
+
+T = TypeVar("T")
+
+
+class NoTimeLeft(Exception):
+    """It was too late to begin, which says nothing of the server."""
 
 
 class _Deadline(threading.local):
     at = NEVER
-    graces = 0
+    late_tries = 0
 
 
 _deadline = _Deadline()
@@ -30,7 +42,7 @@ def deadline(seconds: float) -> Iterator[None]:
     """
     outer = _deadline.at
     _deadline.at = min(outer, time.monotonic() + seconds)
-    _deadline.graces = GRACES
+    _deadline.late_tries = 0
     try:
         yield
     finally:
@@ -48,50 +60,58 @@ def time_left() -> float:
 
 
 def seconds_left() -> float:
-    """Return the seconds that a wait may take; raise `TimeoutError` once the deadline is over.
-
-    A wait that begins late is given a little time, and so are some after it: on a busy machine it
-    may be this process that had no time, when what it waits for is there already.
-    """
+    """Return the seconds that a wait may take; raise `NoTimeLeft` once the deadline is over."""
     left = time_left()
-    if left >= GRACE_SECONDS:
-        return left
-    _deadline.graces -= 1
-    if _deadline.graces < 0:
-        raise TimeoutError("the deadline is over")
-    return GRACE_SECONDS
+    if not left:
+        raise NoTimeLeft("the deadline was over before this was begun")
+    return left
 
 
 class BoundedSocket:
-    """A connected socket that keeps to the deadline, and to its own timeout if that is shorter."""
+    """A connected socket that keeps to the deadline, and to its own timeout if that is shorter.
+
+    It tries before it waits, so what is there already is read after the deadline too: on a busy
+    machine it may be this process that had no time. Nothing is sent any more then.
+    """
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
-        self._timeout = connected.gettimeout()
+        self.settimeout(connected.gettimeout())
+        connected.settimeout(0)
 
     def settimeout(self, timeout: float | None) -> None:
-        self._timeout = timeout
-
-    def gettimeout(self) -> float | None:
-        return self._timeout
+        self._timeout = NEVER if timeout is None else timeout
 
     def recv(self, size: int) -> bytes:
-        self._bound()
-        return self._socket.recv(size)
+        return self._when(select.POLLIN, self._socket.recv, size)
 
     def recv_into(self, buffer: Any, size: int = 0) -> int:
-        self._bound()
-        return self._socket.recv_into(buffer, size)
+        return self._when(select.POLLIN, self._socket.recv_into, buffer, size)
 
     def sendall(self, data: bytes) -> None:
-        self._bound()
-        self._socket.sendall(data)
+        seconds_left()
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._when(select.POLLOUT, self._socket.send, rest) :]
 
-    def _bound(self) -> None:
-        own = NEVER if self._timeout is None else self._timeout
-        # A timeout of 0 asks whether there is anything to read, and is asked within no deadline.
-        limit = min(own, seconds_left()) if own else 0
-        self._socket.settimeout(None if limit == NEVER else limit)
+    def _when(self, ready: int, act: Callable[..., T], *arguments: Any) -> T:
+        """Act as soon as the socket is `ready`; raise `TimeoutError` if that is not in time."""
+        if not time_left():
+            _deadline.late_tries += 1
+            if _deadline.late_tries > LATE_TRIES:
+                raise TimeoutError("the deadline is over")
+        until = min(_deadline.at, time.monotonic() + self._timeout)
+        while True:
+            is_last = time.monotonic() >= until
+            try:
+                return act(*arguments)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as not_yet:
+                if is_last:
+                    raise TimeoutError("the time for this is over") from not_yet
+                poller = select.poll()
+                poller.register(self._socket, READY_FOR_TLS.get(type(not_yet), ready))
+                left = max(0.0, until - time.monotonic())
+                poller.poll(None if left == NEVER else 1000 * left)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)

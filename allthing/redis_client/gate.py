@@ -19,7 +19,7 @@ from flask import Flask
 from redis.exceptions import MaxConnectionsError
 
 from allthing.config import Settings
-from allthing.deadlines import deadline, time_left
+from allthing.deadlines import NoTimeLeft, deadline, time_left
 from allthing.redis_client.servers import (
     OneServer,
     Options,
@@ -144,7 +144,7 @@ class RedisGate:
         try:
             with deadline(self._timeout):
                 return command(client)
-        except MaxConnectionsError:  # all of ours are in use: no word about the server
+        except (MaxConnectionsError, NoTimeLeft):  # the fault is ours, not the server's
             return None
         except Exception as error:  # noqa: BLE001  # a sick server raises far more than RedisError
             if not is_of_a_key(error):

@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, ConnectionPool, parse_url
 from redis.retry import Retry
 
-from allthing.deadlines import BoundedSocket, deadline, seconds_left
+from allthing.deadlines import BoundedSocket, NoTimeLeft, deadline, seconds_left
 
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
 SENTINEL_SUFFIX = "+sentinel"
@@ -106,10 +106,13 @@ def client_for(options: Options) -> redis.Redis:
             return BoundedSocket(super()._connect())
 
         def _wrap_socket_with_ssl(self, connected: socket.socket) -> Any:
-            connected.settimeout(seconds_left())
             address, self.host = self.host, server_name or self.host
             try:
+                connected.settimeout(seconds_left())
                 return super()._wrap_socket_with_ssl(connected)
+            except NoTimeLeft:  # redis-py closes it at errors of its own only
+                connected.close()
+                raise
             finally:
                 self.host = address
 

@@ -18,20 +18,20 @@ PATH = "test_paths.py::test_worthless_id_is_not_found"
 MISSPELT = "test_paths.py::test_misspelled_path_leads_nowhere"
 SPELLING = "test_paths.py::test_id_in_another_spelling_is_not_found"
 HTTP = "test_raw_http.py::test_what_is_not_http_is_refused_and_the_connection_closed"
-BROKEN = "test_raw_http.py::test_request_without_its_body_is_refused_in_time"
-EXPECTED = "test_raw_http.py::test_body_that_is_asked_for_and_never_comes_ends_the_connection"
+BROKEN = "test_stalled_clients.py::test_request_without_its_body_is_refused_in_time"
+EXPECTED = "test_stalled_clients.py::test_body_asked_for_that_never_comes_ends_the_connection"
 ECHO = "test_raw_http.py::test_line_breaks_are_never_echoed_in_a_header"
 COOKIE = "test_ballots.py::test_worthless_cookie_gives_a_new_identity"
 FOREIGN = "test_cors.py::test_foreign_page_may_not"
 KEY = "test_admin_keys.py::test_what_is_not_the_key_is_refused_alike_and_audited"
 PROXY = "test_client_address.py::test_address_is_the_one_that_the_outermost_trusted_proxy_saw"
 ALONE = "test_client_address.py::test_nobody_chooses_their_address_without_trusted_proxies"
-STALLED = "test_raw_http.py::test_more_stalled_clients_than_threads_hold_up_nobody"
+STALLED = "test_stalled_clients.py::test_more_stalled_clients_than_threads_hold_up_nobody"
 REDIS = "faults/test_redis_faults.py::test_sick_redis_is_left_alone_until_it_is_well"
 
 LIMITS = "faults/test_limits_without_redis.py"
 POLITE = f"{LIMITS}::test_client_that_keeps_to_its_limit_is_never_refused"
-GUESSED = f"{LIMITS}::test_wrong_admin_keys_are_limited_while_redis_is_away"
+GUESSED = f"{LIMITS}::test_attempts_are_limited_while_redis_is_away"
 AWAY = "faults/test_postgres_faults.py"
 PROCESS = "faults/test_process_faults.py"
 CLOCK = "faults/test_clock_faults.py"
@@ -154,9 +154,7 @@ TESTS: dict[str, list[str]] = {
     "S7": [KEY],
     "S8": ["test_admin_keys.py::test_keys_overlap_until_the_old_one_is_retired"],
     "S9": ["test_admin_keys.py::test_without_a_configured_key_all_of_admin_is_closed"],
-    "S10": [
-        "faults/test_limits_without_redis.py::test_wrong_admin_keys_are_limited_while_redis_is_away"
-    ],
+    "S10": [GUESSED],
     "S11": ["test_admin_keys.py::test_no_request_leaves_a_key_behind"],
     "S12": [ALONE],
     "S13": [PROXY],
@@ -172,7 +170,7 @@ TESTS: dict[str, list[str]] = {
     "S20": [COOKIE, "test_cors.py::test_cookie_is_set_as_the_contract_says"],
     "S21": ["test_cors.py::test_foreign_page_is_refused"],
     "S22": [STALLED],
-    "S23": ["test_raw_http.py::test_request_without_a_head_is_dropped_in_time", STALLED],
+    "S23": ["test_stalled_clients.py::test_request_without_a_head_is_dropped_in_time", STALLED],
     "S24": [HTTP],
     "S25": ["test_raw_http.py::test_body_that_nobody_reads_is_not_taken_for_the_next_request"],
     "S26": ["test_raw_http.py::test_pipelined_requests_are_answered_in_order"],
