@@ -1,76 +1,24 @@
 """Bytes that no client of good will sends, to the app under gunicorn.
 
 What is not HTTP is answered with an error in our shape, and the connection is closed: whatever
-follows on it might be somebody else's request. Clients that stall hold up nobody.
+follows on it might be somebody else's request.
 """
 
 import json
 import re
-import select
 import socket
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection
-from threading import Event
 from typing import Any
 
 import pytest
 
 from tests.api import Polls
 from tests.bodies import VOTE_LIMIT
+from tests.raw_http import CHUNKED, HOST, VOTE, Answer, get, post, send
 from tests.served import ServedApp, served
 from tests.test_bodies import MALFORMED
-
-STALL_SECONDS = 12  # after that a client that stalls must be rid of
-FEW_THREADS = 4
-HEAD = b"Host: api.example\r\n"
-VOTE = b"POST /polls/some/vote HTTP/1.1\r\n" + HEAD + b"Content-Type: application/json\r\n"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back until the server closed the connection, or until we lost patience."""
-
-    raw: bytes
-    closed: bool
-    seconds: float
-
-    @property
-    def head(self) -> str:
-        return self.raw.partition(b"\r\n\r\n")[0].decode("latin-1").lower()
-
-    @property
-    def status(self) -> int:
-        return int(self.raw.split(b" ", 2)[1]) if self.raw else 0
-
-    @property
-    def detail(self) -> str:
-        """The `detail` of a problem; anything else is no answer of ours."""
-        assert "content-type: application/problem+json" in self.head
-        detail = json.loads(self.raw.partition(b"\r\n\r\n")[2])["detail"]
-        assert isinstance(detail, str)
-        return detail
-
-
-def send(server: ServedApp, *parts: bytes, pause: float = 0, patience: float = 5) -> Answer:
-    """Send bytes on one connection, then read until it is closed."""
-    begun = time.monotonic()
-    received, closed = bytearray(), False
-    with (
-        socket.create_connection(("127.0.0.1", server.port), patience) as client,
-        suppress(ConnectionError, TimeoutError),
-    ):
-        for part in parts:
-            client.sendall(part)
-            if pause and select.select([client], [], [], pause)[0]:
-                break
-        while not closed:
-            received += (part := client.recv(65536))
-            closed = not part
-    return Answer(bytes(received), closed, time.monotonic() - begun)
 
 
 @pytest.fixture(scope="module")
@@ -79,37 +27,7 @@ def server(app: object, settings_of_tests: dict[str, Any]) -> Iterator[ServedApp
         yield server
 
 
-@pytest.fixture(scope="module")
-def small_server(app: object, settings_of_tests: dict[str, Any]) -> Iterator[ServedApp]:
-    """Serve by so few threads that it takes few clients to hold them all."""
-    few = {"web_concurrency": 1, "web_threads": FEW_THREADS}
-    with served("tests.holding_app:app", **settings_of_tests | few) as server:
-        yield server
-
-
-def read_late(server: ServedApp) -> Answer:
-    """Ask for more than the system keeps for us, and read it when the server must have lost us."""
-    with socket.create_connection(("127.0.0.1", server.port), 15) as client:
-        client.sendall(get(HOST, target=b"/large"))
-        time.sleep(STALL_SECONDS + 2)
-        received = bytearray()
-        with suppress(ConnectionError):
-            while part := client.recv(1024 * 1024):
-                received += part
-    return Answer(bytes(received), closed=True, seconds=0)
-
-
-def get(*headers: bytes, target: bytes = b"/healthz", version: bytes = b"HTTP/1.1") -> bytes:
-    return b"\r\n".join((b"GET " + target + b" " + version, *headers, b"", b""))
-
-
-def post(*headers: bytes, body: bytes = b"") -> bytes:
-    return VOTE + b"\r\n".join((*headers, b"", body))
-
-
-CHUNKED = b"Transfer-Encoding: chunked"
 SMUGGLED = b"0\r\n\r\nGET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"
-HOST = b"Host: a"
 REFUSED: dict[str, tuple[int, bytes]] = {
     "two content lengths": (400, post(b"Content-Length: 5", b"Content-Length: 6", body=SMUGGLED)),
     "a list of content lengths": (400, post(b"Content-Length: 5, 5", body=SMUGGLED)),
@@ -249,14 +167,6 @@ def test_body_that_nobody_reads_is_not_taken_for_the_next_request(
     assert answer.raw.count(b"HTTP/1.1 200") == 2
 
 
-def test_endless_body_that_nobody_reads_ends_the_connection(server: ServedApp) -> None:
-    answer = send(server, get(HOST, b"Content-Length: 9000000"), b"G" * 500_000)
-
-    assert answer.status == 200
-    assert answer.seconds < STALL_SECONDS
-    assert answer.raw.count(b"HTTP/1.1 ") == 1
-
-
 class TestVoteThatBreaksOff:
     """Half a body may be a whole ballot: the voter has not asked for that one."""
 
@@ -301,118 +211,3 @@ class TestVoteThatBreaksOff:
         answer = self.broken_off(server, f"/polls/{poll['pollId']}/vote", CHUNKED, b"", chunks)
 
         assert answer.status == 200
-
-
-@pytest.fixture(scope="module")
-def stalled(server: ServedApp) -> Iterator[dict[str, "Future[Answer]"]]:
-    """Clients that stall in all the ways at once, since each takes as long as it is let."""
-    drip = [b"x"] * STALL_SECONDS
-    ways: dict[str, Callable[[], Answer]] = {
-        "silent": lambda: send(server, patience=15),
-        "half a head": lambda: send(server, VOTE, patience=15),
-        "a head in drips": lambda: send(server, VOTE + b"X-A: ", *drip, pause=1, patience=15),
-        "half a body": lambda: send(server, post(b"Content-Length: 9"), b"{", patience=15),
-        "a body in drips": lambda: send(
-            server, post(b"Content-Length: 99"), *drip, pause=1, patience=15
-        ),
-        "no body as expected": lambda: send(
-            server, post(b"Content-Length: 9", b"Expect: 100-continue"), patience=15
-        ),
-        "half a chunk": lambda: send(server, post(CHUNKED, body=b"9\r\n{"), patience=15),
-        "an answer unread": lambda: read_late(server),
-    }
-    with ThreadPoolExecutor(len(ways)) as pool:
-        yield {name: pool.submit(way) for name, way in ways.items()}
-
-
-@pytest.mark.parametrize("way", ["silent", "half a head", "a head in drips"])
-def test_request_without_a_head_is_dropped_in_time(
-    stalled: dict[str, "Future[Answer]"], way: str
-) -> None:
-    answer = stalled[way].result()
-
-    assert answer.raw == b""
-    assert answer.seconds < STALL_SECONDS + 2  # the drips take as long to be sent
-
-
-@pytest.mark.parametrize(
-    ("way", "status"), [("half a body", 408), ("a body in drips", 408), ("half a chunk", 400)]
-)
-def test_request_without_its_body_is_refused_in_time(
-    stalled: dict[str, "Future[Answer]"], way: str, status: int
-) -> None:
-    answer = stalled[way].result()
-
-    assert answer.status == status
-    assert answer.detail
-    assert answer.closed
-    assert answer.seconds < STALL_SECONDS + 2
-
-
-def test_body_that_is_asked_for_and_never_comes_ends_the_connection(
-    stalled: dict[str, "Future[Answer]"],
-) -> None:
-    answer = stalled["no body as expected"].result()
-
-    assert answer.raw.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 408 ")
-    assert answer.closed
-    assert answer.seconds < STALL_SECONDS
-
-
-def test_answer_that_is_not_read_holds_no_thread_for_ever(
-    stalled: dict[str, "Future[Answer]"],
-) -> None:
-    answer = stalled["an answer unread"].result()
-
-    assert answer.status == 200
-    assert len(answer.raw) < int(answer.head.partition("content-length: ")[2].split()[0])
-
-
-LAZY: dict[str, bytes] = {
-    "silent": b"",
-    "half a head": VOTE,
-    "half a body": post(b"Content-Length: 9", body=b"{"),
-    "an answer that is not closed": get(HOST, b"Connection: close"),
-    "a refusal that is not closed": b"GARBAGE\r\n\r\n",
-}
-
-
-@pytest.mark.parametrize("request_", LAZY.values(), ids=LAZY)
-def test_more_stalled_clients_than_threads_hold_up_nobody(
-    small_server: ServedApp, request_: bytes
-) -> None:
-    with ExitStack() as clients:
-        for _ in range(FEW_THREADS * 4):
-            client = socket.create_connection(("127.0.0.1", small_server.port))
-            clients.enter_context(closing(client)).sendall(request_)
-        time.sleep(0.2)
-
-        begun = time.monotonic()
-        answer = small_server.get("/healthz")
-
-        assert answer.status_code == 200
-        assert time.monotonic() - begun < 5
-
-
-def test_more_tireless_clients_than_threads_hold_up_nobody(small_server: ServedApp) -> None:
-    """A thread stays with who asks again at once, as long as there is another for the next."""
-    stopped = Event()
-
-    def ask_on() -> int:
-        answers = 0
-        with socket.create_connection(("127.0.0.1", small_server.port), 10) as client:
-            while not stopped.is_set():
-                client.sendall(get(HOST) * 10)  # always ahead of the answers
-                answers += client.recv(65536).count(b"HTTP/1.1 200")
-        return answers
-
-    with ThreadPoolExecutor(FEW_THREADS * 2) as pool:
-        tireless = [pool.submit(ask_on) for _ in range(FEW_THREADS * 2)]
-        time.sleep(0.2)
-        try:
-            answer = small_server.get("/healthz", timeout=5)
-        finally:
-            stopped.set()
-
-    assert answer.status_code == 200
-    assert all(client.result() > 1 for client in tireless)

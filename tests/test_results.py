@@ -7,8 +7,16 @@ from flask.testing import FlaskClient
 
 from tests.api import Admin, Json, Polls
 
-RANKED = {"pollType": "RANKED", "options": ("A", "C", "O", "P")}
 WORKED_EXAMPLE = [("A", "P")] * 5 + [("C", "O", "A")] * 4 + [("O", "C")] * 3
+
+
+@pytest.fixture
+def poll(polls: Polls) -> Json:
+    """The worked example, voted on."""
+    poll = polls.open(pollType="RANKED", options=("A", "C", "O", "P"))
+    for ranking in WORKED_EXAMPLE:
+        assert polls.vote(poll, *ranking).status_code == 200
+    return poll
 
 
 def totals_by_label(poll: Json, results: Json) -> list[dict[str, int]]:
@@ -42,11 +50,7 @@ def test_ties_of_a_single_poll_keep_the_order_of_the_ballot(polls: Polls) -> Non
     assert results["winnerOptionId"] is None
 
 
-def test_worked_example_of_the_contract(polls: Polls) -> None:
-    poll = polls.open(**RANKED)
-    for ranking in WORKED_EXAMPLE:
-        assert polls.vote(poll, *ranking).status_code == 200
-
+def test_worked_example_of_the_contract(polls: Polls, poll: Json) -> None:
     results = polls.results(poll)
 
     ids = {option["label"]: option["optionId"] for option in poll["options"]}
@@ -81,11 +85,8 @@ def test_a_poll_without_ballots_has_no_winner(polls: Polls, poll_type: str) -> N
 
 
 def test_closed_poll_is_served_from_its_snapshot(
-    polls: Polls, admin: Admin, client: FlaskClient
+    polls: Polls, poll: Json, admin: Admin, client: FlaskClient
 ) -> None:
-    poll = polls.open(**RANKED)
-    for ranking in WORKED_EXAMPLE:
-        polls.vote(poll, *ranking)
     counted = polls.results(poll)
 
     done = admin.close(poll["pollId"])
@@ -111,11 +112,8 @@ def test_an_unknown_poll_is_not_found(client: FlaskClient) -> None:
 
 
 def test_frozen_result_keeps_the_order_of_the_ballot(
-    polls: Polls, admin: Admin, client: FlaskClient
+    polls: Polls, poll: Json, admin: Admin, client: FlaskClient
 ) -> None:
-    poll = polls.open(**RANKED)
-    for ranking in WORKED_EXAMPLE:
-        polls.vote(poll, *ranking)
     counted = polls.results(poll)
 
     admin.close(poll["pollId"])

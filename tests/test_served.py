@@ -10,22 +10,21 @@ from contextlib import closing
 from threading import Barrier
 from typing import Any
 
-import flask_migrate
 import psycopg2
 import pytest
 import requests
 from flask import Flask
 from sqlalchemy import delete, func, select
 
-from allthing import create_app
-from allthing.config import Settings
 from allthing.database import db
 from allthing.models import PollInstance, RolloverRun
 from tests.api import Admin, Polls, today
-from tests.conftest import ADMIN_KEY, ROOT, SECRET_KEY, dispose
+from tests.conftest import ADMIN_KEY, ROOT
 from tests.postgres import PostgresServer
+from tests.prepared import prepared, settings_for
 from tests.served import WORKERS, ServedApp, served
 from tests.servers import postgres_server
+from tests.stopwatch import timed
 from tests.watchdog import is_alive
 
 pytestmark = pytest.mark.postgresql
@@ -54,26 +53,13 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="module")
 def settings(postgres: PostgresServer) -> dict[str, Any]:
-    """Settings without Redis, and with values that don't live long."""
-    return {
-        "database_url": postgres.create_database("served"),
-        "secret_key": SECRET_KEY,
-        "admin_key": ADMIN_KEY,
-        "global_rate_limit": "1000000 per minute",
-        "vote_rate_limit": "1000000 per minute",
-        "cache_ttl": 1,
-    }
+    return settings_for(postgres.create_database("served"), cache_ttl=1)
 
 
 @pytest.fixture(scope="module")
 def home(settings: dict[str, Any]) -> Iterator[Flask]:
-    """The same app in this process, for what tests prepare and look up."""
-    app = create_app(Settings(**settings, _env_file=None))
-    with app.app_context():
-        flask_migrate.upgrade(directory=str(ROOT / "migrations"))
-    dispose(app)
-    yield app
-    dispose(app)
+    with prepared(settings) as app:
+        yield app
 
 
 @pytest.fixture
@@ -106,12 +92,6 @@ def at_once(calls: list[Callable[[], requests.Response]]) -> list[requests.Respo
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(make, calls))
-
-
-def timed(action: Callable[[], object]) -> float:
-    begun = time.monotonic()
-    action()
-    return time.monotonic() - begun
 
 
 def until(reached: Callable[[], bool], seconds: float = HEAL_SECONDS) -> float:

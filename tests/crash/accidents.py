@@ -10,8 +10,8 @@ from random import Random
 import psycopg2
 
 from tests.crash.world import World
+from tests.daemon import Server, StopMode
 from tests.redis_server import client
-from tests.served import ServedApp
 
 Accident = Callable[[World, Random], None]
 
@@ -34,21 +34,15 @@ def deploy_a_replica(world: World, random: Random) -> None:
 
 
 def stop_postgres_fast(world: World, random: Random) -> None:
-    world.postgres.stop("fast")
-    time.sleep(random.uniform(0, 0.5))
-    world.postgres.start()
+    restart(world.postgres, "fast", random.uniform(0, 0.5))
 
 
 def stop_postgres_at_once(world: World, random: Random) -> None:
-    world.postgres.stop("immediate")
-    time.sleep(random.uniform(0, 0.5))
-    world.postgres.start()
+    restart(world.postgres, "immediate", random.uniform(0, 0.5))
 
 
 def kill_postgres(world: World, random: Random) -> None:
-    world.postgres.stop(signal.SIGKILL)
-    time.sleep(random.uniform(0, 0.5))
-    world.postgres.start()
+    restart(world.postgres, signal.SIGKILL, random.uniform(0, 0.5))
 
 
 def kill_a_backend(world: World, random: Random) -> None:
@@ -75,9 +69,7 @@ def freeze_postgres(world: World, random: Random) -> None:
 
 
 def stop_redis(world: World, random: Random) -> None:
-    world.redis.stop("immediate")
-    time.sleep(random.uniform(0, 1))
-    world.redis.start()
+    restart(world.redis, "immediate", random.uniform(0, 1))
 
 
 def freeze_redis(world: World, random: Random) -> None:
@@ -131,6 +123,7 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def restart(replica: ServedApp, mode: signal.Signals) -> None:
-    replica.stop(mode)
-    replica.start()
+def restart(server: Server, mode: StopMode | signal.Signals, seconds: float = 0) -> None:
+    server.stop(mode)
+    time.sleep(seconds)
+    server.start()

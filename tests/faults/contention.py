@@ -3,7 +3,6 @@
 import threading
 import time
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 import psycopg2
@@ -65,12 +64,7 @@ class TwinVote(OneVoter):
     def vote_meanwhile(self) -> None:
         self.while_open = self.vote()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.thread.join()
         self.session.rollback()
         self.session.close()
@@ -99,10 +93,5 @@ class DeadlockedVote(OneVoter):
     def vote_meanwhile(self) -> None:
         self.answer = self.vote()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.session.close()

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -66,29 +66,21 @@ def in_one_window() -> None:
 
 
 @pytest.mark.usefixtures("away")
-def test_vote_attempts_are_limited_while_redis_is_away(world: World) -> None:
+@pytest.mark.parametrize(
+    ("attempt", "status", "per_minute"),
+    [(attempt_vote, 404, VOTES_PER_MINUTE), (attempt_key, 401, WRONG_KEYS_PER_MINUTE)],
+    ids=["votes", "wrong admin keys"],
+)
+def test_attempts_are_limited_while_redis_is_away(
+    world: World, attempt: Callable[[ServedApp, str], int], status: int, per_minute: int
+) -> None:
     client = address()
     in_one_window()
 
-    statuses = Counter(
-        attempt_vote(world.server, client) for _ in range(WORKERS * VOTES_PER_MINUTE + 10)
-    )
+    statuses = Counter(attempt(world.server, client) for _ in range(WORKERS * per_minute + 10))
 
-    assert set(statuses) == {404, 429}
-    assert VOTES_PER_MINUTE <= statuses[404] <= WORKERS * VOTES_PER_MINUTE
-
-
-@pytest.mark.usefixtures("away")
-def test_wrong_admin_keys_are_limited_while_redis_is_away(world: World) -> None:
-    client = address()
-    in_one_window()
-
-    statuses = Counter(
-        attempt_key(world.server, client) for _ in range(WORKERS * WRONG_KEYS_PER_MINUTE + 10)
-    )
-
-    assert set(statuses) == {401, 429}
-    assert statuses[401] <= WORKERS * WRONG_KEYS_PER_MINUTE
+    assert set(statuses) == {status, 429}
+    assert per_minute <= statuses[status] <= WORKERS * per_minute
 
 
 @pytest.mark.parametrize("fault", [faults.asleep, faults.frozen], ids=["asleep", "frozen"])
