@@ -6,7 +6,7 @@ from itertools import zip_longest
 from typing import Any
 
 import orjson
-from sqlalchemy import BindParameter, ScalarSelect, String, cast, func, literal, select, union_all
+from sqlalchemy import BindParameter, String, Subquery, cast, func, literal, select, union_all
 
 from allthing.database import db
 from allthing.models import PollInstance, PollInstanceOption, VoteBallot, VoteTally
@@ -57,20 +57,22 @@ def census(instance: PollInstance) -> Census:
     )
 
 
-def tallies_of(instance_id: BindParameter[str]) -> ScalarSelect[str | None]:
-    """Select how many ballots hold each ranking, as one text, however many rankings there are.
+def tallies_of(instance_id: BindParameter[str]) -> Subquery:
+    """Select the rankings of a poll's ballots and how many hold each, as two texts, in one row.
 
     Shards are not added up: the count does that as well.
     """
-    entry = '"' + VoteTally.ranking + '",' + cast(VoteTally.votes, String)
-    entries = select(func.aggregate_strings(entry, ",")).where(VoteTally.instance_id == instance_id)
-    return entries.scalar_subquery()
+    rankings = func.aggregate_strings(VoteTally.ranking, ",")
+    votes = func.aggregate_strings(cast(VoteTally.votes, String), ",")
+    tallies = select(rankings.label("rankings"), votes.label("votes"))
+    return tallies.where(VoteTally.instance_id == instance_id).subquery()
 
 
-def read_tallies(text: str | None) -> list[Ballots]:
-    """Read what `tallies_of` selected."""
-    entries = orjson.loads(f"[{text or ''}]")
-    return list(zip(entries[::2], entries[1::2], strict=True))
+def read_tallies(rankings: str | None, votes: str | None) -> Iterable[Ballots]:
+    """Read what `tallies_of` selected; of a poll without ballots that is nothing."""
+    if rankings is None:
+        return []
+    return zip(rankings.split(","), orjson.loads(f"[{votes}]"), strict=True)
 
 
 def grouped_rankings(instance: PollInstance) -> Rankings:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import bindparam, inspect, select
+from sqlalchemy import bindparam, inspect, select, true
 
 from allthing.counting import read_tallies, result_of, tallies_of
 from allthing.database import Id, Model, db, find
@@ -12,7 +12,12 @@ from allthing.snapshots import is_result
 MOST_KEPT = 1000
 # Put together once: that takes longer than to run it.
 POLL_ID = bindparam("poll_id", type_=Id)
-STANDING = select(PollInstance.status, tallies_of(POLL_ID)).where(PollInstance.id == POLL_ID)
+TALLIES = tallies_of(POLL_ID)
+STANDING = (
+    select(PollInstance.status, TALLIES)
+    .join(TALLIES, true())  # one row, always
+    .where(PollInstance.id == POLL_ID)
+)
 
 # Nothing of a poll changes that its result tells, but for its status. They are in no session.
 _kept: dict[str, PollInstance] = {}
@@ -25,7 +30,7 @@ def results_of(instance_id: str) -> tuple[dict[str, Any], bool]:
     if stands is None:  # it is deleted
         _kept.pop(instance_id, None)
         return results_of(instance_id)
-    status, tallies = stands
+    status, *tallies = stands
     if status == "CLOSED":
         frozen = db.session.scalar(
             select(PollResultSnapshot.results).where(
@@ -34,7 +39,7 @@ def results_of(instance_id: str) -> tuple[dict[str, Any], bool]:
         )
         if frozen is not None:
             return frozen, True
-    return result_of(poll, read_tallies(tallies)) | {"status": status}, False
+    return result_of(poll, read_tallies(*tallies)) | {"status": status}, False
 
 
 def keep(stored: PollInstance) -> PollInstance:

@@ -14,6 +14,7 @@ Totals = dict[str, int]
 EXHAUSTED = "exhausted"
 """Where the ballots go, among transfers, that rank no continuing option."""
 
+MOST_KEPT = 16 * 1024  # rankings, of each number of options
 MOST_LISTED = 10  # options, for which a list of counts takes 80 KB
 
 
@@ -52,15 +53,16 @@ class Preferences:
         places = len(options)
         # A list is twice as fast, but has room for any set of options above any other.
         table: Any = [0] * (places << places) if places <= MOST_LISTED else defaultdict(int)
+        cells = cells_of(places)
         for ranking, count in ballots:
-            for cell in cells(ranking, places):
+            for cell in cells[ranking]:
                 table[cell] += count
         for cell, count in enumerate(table) if places <= MOST_LISTED else table.items():
             if count:
                 above, place = divmod(cell, places)
                 self._above[options[place]][above] = count
                 self._longest = max(self._longest, above.bit_count() + 1)
-        self.total_ballots = sum(count for _, count in ballots)
+        self.total_ballots = sum(table[place] for place in range(places))  # those ranked first
         self._rankings = lambda: by_options(ballots, options)
         return self
 
@@ -116,14 +118,28 @@ def by_options(ballots: Iterable[Ballots], options: Sequence[str]) -> Rankings:
     return rankings
 
 
-@functools.lru_cache(maxsize=32 * 1024)
-def cells(ranking: str, places: int) -> tuple[int, ...]:
-    """Return where a ranking counts, for each place in it: the set of those above, and itself."""
-    found, above = [], 0
-    for place in map(int, ranking.split(".")):
-        found.append(above * places + place)
-        above |= 1 << place
-    return tuple(found)
+class Cells(dict[str, tuple[int, ...]]):
+    """Where a ranking counts, for each place in it: the set of those above, and itself."""
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self._places = places
+
+    def __missing__(self, ranking: str) -> tuple[int, ...]:
+        if len(self) >= MOST_KEPT:
+            self.clear()
+        found, above = [], 0
+        for place in map(int, ranking.split(".")):
+            found.append(above * self._places + place)
+            above |= 1 << place
+        cells = self[ranking] = tuple(found)
+        return cells
+
+
+@functools.cache
+def cells_of(places: int) -> Cells:
+    """Return the cells of all rankings of so many options, which are the same for any poll."""
+    return Cells(places)
 
 
 def condorcet_winner(pairwise: Mapping[str, Totals]) -> str | None:
