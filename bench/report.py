@@ -16,8 +16,9 @@ PostgreSQL (`fsync`, `synchronous_commit`, `full_page_writes`). gunicorn serves 
 workers of {threads} threads, wrk asks on {connections} kept connections, and all of them, databases
 included, share the machine's cores. Bare Flask and raw WSGI run under stock gunicorn with as many
 workers and threads; they give the very bytes and headers of the product's answer, and parse the
-same JSON of a vote. pgbench sends what PostgreSQL's log says the product sends for a vote, from as
-many clients. Every vote is a new voter's and has to be answered 200; afterwards the ballots are
+same JSON of a vote. pgbench sends, from as many clients, what PostgreSQL's log says the product
+sends for a vote that comes alone; of votes that come together, the product puts several into one
+statement. Every vote is a new voter's and has to be answered 200; afterwards the ballots are
 counted. Results are counted anew where a vote went before each read, so that nothing kept is true.
 
 What is compared runs in turn, {rounds} rounds of {seconds} s each, every other round backwards. A
