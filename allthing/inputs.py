@@ -3,24 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
 from functools import cache, lru_cache
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from flask import request
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    ValidationError,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -37,21 +25,6 @@ MAX_DEPTH = 20
 MAX_ERRORS_SHOWN = 5
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-BIDI_CONTROLS = "\u202a-\u202e\u2066-\u2069"
-DROPPED = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{BIDI_CONTROLS}]")
-BLANKS = re.compile(r"[^\S\n\r]+")
-# Blanks, controls and what Unicode lets a reader ignore. Listed, since the document states it too,
-# and since Python would take an emoji that is younger than itself for invisible.
-VISIBLE = (
-    r"[^\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
-    r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff0-\ufffb\U000e0000-\U000e0fff]"
-)
-ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-FIRST_DAY = date(1900, 1, 1)
-LAST_DAY = date(2999, 12, 31)
-DAY_PATTERN = "^(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}"  # the same bounds, as the document has them
-
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -71,72 +44,6 @@ class Headers(BaseModel):
     """Base of the headers that a view takes; the alias of a field is the header's name."""
 
     model_config = ConfigDict(extra="ignore")
-
-
-def drop_controls(value: str) -> str:
-    """Trim, and drop control characters except line breaks and tabs.
-
-    Overrides of the writing direction go as well: they make one label read as another.
-    """
-    return DROPPED.sub("", value).strip()
-
-
-def clean_line(value: str) -> str:
-    """Clean a name, title, label or question as the contract says."""
-    return BLANKS.sub(" ", drop_controls(value))
-
-
-def null_if_empty(value: str) -> str | None:
-    return value if re.search(VISIBLE, value) else None
-
-
-@dataclass(frozen=True)
-class Visible:
-    """Clean a line, and refuse one in which fewer characters can be seen; the document says so."""
-
-    least: int
-
-    def __get_pydantic_core_schema__(
-        self, source: type, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return no_info_after_validator_function(self.clean, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return handler(schema) | {"pattern": rf"({VISIBLE}[\s\S]*){{{self.least}}}"}
-
-    def clean(self, value: str) -> str:
-        if len(re.findall(VISIBLE, value)) < self.least:
-            raise ValueError(f"needs visible characters: {self.least} at least")
-        return clean_line(value)
-
-
-def whole_number(value: object) -> object:
-    """Read 2.0 as 2: JSON knows no difference, and some clients write all numbers so."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def parse_day(value: object) -> date:
-    """Read a date that leaves room for the days that are reckoned from it, on either side."""
-    if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
-        raise ValueError("is not a date such as 2031-05-04")
-    day = date.fromisoformat(value)
-    if not FIRST_DAY <= day <= LAST_DAY:
-        raise ValueError(f"is not from {FIRST_DAY} to {LAST_DAY}")
-    return day
-
-
-# Lengths are those of a text as it is sent: they stand before the cleaner.
-Line = AfterValidator(clean_line)
-Prose = AfterValidator(drop_controls)
-NullIfEmpty = AfterValidator(null_if_empty)
-Whole = BeforeValidator(whole_number)
-Day = Annotated[
-    date,
-    BeforeValidator(parse_day),
-    WithJsonSchema({"type": "string", "format": "date", "pattern": DAY_PATTERN}),
-]
 
 
 def read_body(model: type[Model], limit: int = BODY_LIMIT) -> Model:

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, literal, select, tuple_
 from allthing import clock
 from allthing.database import Id, Instant, db
 from allthing.endpoints import Out, endpoint
-from allthing.inputs import DAY_PATTERN, Query, parse_day
+from allthing.input_types import DAY_PATTERN, parse_day
+from allthing.inputs import Query
 from allthing.models import AdminAuditLog
 
 DEFAULT_PAGE = 50

@@ -12,7 +12,8 @@ from allthing.admin.fields import MAX_OPTIONS, Audience, MaxRank, PollType, Sort
 from allthing.admin.schemas import OptionIn, labels_in_order
 from allthing.endpoints import Out, endpoint
 from allthing.importing import Entry, Outcome, import_catalog
-from allthing.inputs import Input, Line, NullIfEmpty, Visible, Whole, validate
+from allthing.input_types import Line, NullIfEmpty, Visible, Whole
+from allthing.inputs import Input, validate
 from allthing.problems import Invalid
 
 SHOWN_LENGTH = 200

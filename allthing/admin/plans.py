@@ -14,7 +14,8 @@ from allthing.admin.fields import Question
 from allthing.admin.schemas import DayQuery, OptionsIn, PlanOut, labels_in_order, to_json
 from allthing.database import db, find
 from allthing.endpoints import Out, endpoint
-from allthing.inputs import Day, Input, Query
+from allthing.input_types import Day
+from allthing.inputs import Input, Query
 from allthing.models import PollPlan, PollTemplate
 
 MAX_PERIOD = timedelta(days=366)

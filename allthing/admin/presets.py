@@ -14,7 +14,8 @@ from allthing.admin.fields import MAX_OPTIONS, Description, SortOrder
 from allthing.admin.schemas import to_json
 from allthing.database import db, find
 from allthing.endpoints import Out, endpoint
-from allthing.inputs import Input, Visible
+from allthing.input_types import Visible
+from allthing.inputs import Input
 from allthing.models import PresetOptionSet
 
 bp = Blueprint("presets", __name__, url_prefix="/presets")

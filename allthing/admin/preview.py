@@ -9,7 +9,8 @@ from pydantic import Field
 from allthing import agenda, clock
 from allthing.agenda import AgendaDay
 from allthing.endpoints import Out, endpoint
-from allthing.inputs import Day, Query
+from allthing.input_types import Day
+from allthing.inputs import Query
 from allthing.problems import Invalid
 
 MAX_DAYS = 62

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from allthing.admin.fields import MAX_OPTIONS, Key, Label, Name, ParentId, SortOrder
 from allthing.endpoints import Out
-from allthing.inputs import Day, Input, Query
+from allthing.input_types import Day
+from allthing.inputs import Input, Query
 
 
 class CategoryIn(Input):

@@ -7,7 +7,8 @@ from pydantic import MISSING, Field
 
 from allthing.database import ID_LENGTH
 from allthing.endpoints import Out
-from allthing.inputs import Day, Headers, Input, Prose, Query
+from allthing.input_types import Day, Prose
+from allthing.inputs import Headers, Input, Query
 
 MAX_CHOICES = 100
 MAX_HISTORY = 50

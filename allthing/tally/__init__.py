@@ -1,10 +1,9 @@
 """Count the ballots of one poll: a single choice by plurality, rankings by instant runoff.
 
-Ballots come in grouped, a ranking (option ids, best first) against how many ballots hold it, so
-a count costs what its distinct rankings cost. Ids that are not options and later repeats are
-ignored; a ranking with nothing left is no ballot. Rankings by places, as they are stored, are read
-faster by `Preferences.of_places`, which a count takes in their place. Results stand in the order of
-`options`, and "rule n" is the n-th rule of the rule set IRV-1.
+Ballots come in grouped, a ranking (option ids, best first) against how many ballots hold it, so a
+count costs what its distinct rankings cost. Ids that are not options and later repeats are ignored;
+a ranking with nothing left is no ballot. `Preferences.of_places` reads rankings as they are stored,
+faster. Results stand in the order of `options`; "rule n" is the n-th of the rule set IRV-1.
 """
 
 import hashlib
