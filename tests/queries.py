@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event, func, select, text
 
 from allthing.database import db
+from allthing.models import VoteBallot
 
 Statement = tuple[str, Any]
 
@@ -17,6 +18,12 @@ def engine_of(app: Flask) -> Engine:
     """Return the app's engine. Don't stay in an app context: requests would share its session."""
     with app.app_context():
         return db.engine
+
+
+def count_ballots(app: Flask) -> int:
+    """Return how many ballots are stored, in all polls."""
+    with app.app_context():
+        return db.session.scalar(select(func.count()).select_from(VoteBallot)) or 0
 
 
 @contextmanager

@@ -1,23 +1,23 @@
 """Ballots that travel together: each voter gets an own answer, as if alone."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, exc, func, select, text, update
+from sqlalchemy import Connection, exc, text, update
 
 from allthing import ballot_box, clock
 from allthing.ballot_box import post
-from allthing.database import db, new_id
-from allthing.models import PollInstance, VoteBallot
+from allthing.database import new_id
+from allthing.models import PollInstance
 from tests.api import Json, Polls
 from tests.conftest import AppFactory
-from tests.queries import engine_of, wait_for_lock
+from tests.queries import count_ballots, engine_of, wait_for_lock
+from tests.under_way import poll_locked
 
 pytestmark = pytest.mark.postgresql
 
@@ -25,21 +25,6 @@ Work = Callable[[], Any]
 
 TRANSACTIONS = text('SELECT count(DISTINCT xmin::text) FROM "voteBallots"')
 WAITING = text("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-
-
-def count(app: Flask) -> int:
-    with app.app_context():
-        return db.session.scalar(select(func.count()).select_from(VoteBallot)) or 0
-
-
-@contextmanager
-def held(app: Flask, poll: Json) -> Iterator[Connection]:
-    """Lock a poll, so that ballots in it have to wait."""
-    of_poll = PollInstance.id == poll["pollId"]
-    with engine_of(app).connect() as connection:
-        connection.execute(select(PollInstance.id).where(of_poll).with_for_update())
-        yield connection
-        connection.commit()
 
 
 def together(
@@ -51,7 +36,7 @@ def together(
     """
     first, *others = works
     with ThreadPoolExecutor(len(works)) as pool:
-        with held(app, poll) as holder:
+        with poll_locked(app, poll) as holder:
             running = [pool.submit(first)]
             wait_for_lock(engine_of(app))
             running += [pool.submit(work) for work in others]
@@ -119,7 +104,7 @@ def test_a_poll_that_closes_meanwhile_refuses_all(app: Flask, polls: Polls) -> N
     close = update(PollInstance).values(status="CLOSED")
     answers = together(app, poll, votes(polls, poll, 5), lambda holder: holder.execute(close))
     assert {answer.status_code for answer in answers} == {409}
-    assert count(app) == 0
+    assert count_ballots(app) == 0
 
 
 def test_votes_whose_connection_is_lost_are_all_sent_again(app: Flask, polls: Polls) -> None:
@@ -163,7 +148,7 @@ def test_nobody_waits_beyond_the_deadline_for_others(polls: Polls, make_app: App
     poll = polls.open()
     app = make_app(db_request_timeout=0.5)
     hasty = Polls(app, polls.admin)
-    with ThreadPoolExecutor(4) as pool, held(app, poll):
+    with ThreadPoolExecutor(4) as pool, poll_locked(app, poll):
         first = pool.submit(hasty.vote, poll, "Pea")
         wait_for_lock(engine_of(app))
         others = [pool.submit(hasty.vote, poll, "Pea") for _ in range(3)]

@@ -1,42 +1,23 @@
 """Closing under fire: every vote that was answered with 200 is in the result, and no later one."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import update
 
-from allthing.database import db
-from allthing.models import PollInstance, VoteBallot
+from allthing.models import PollInstance
 from tests.api import Admin, Json, Polls
 from tests.conftest import AppFactory
-from tests.queries import engine_of, wait_for_lock
-from tests.under_way import commit_when_waited_for, vote_under_way
+from tests.queries import count_ballots, engine_of, wait_for_lock
+from tests.under_way import commit_when_waited_for, poll_locked, vote_under_way
 
 pytestmark = pytest.mark.postgresql
 
 RANKED = {"pollType": "RANKED", "options": ("Leek", "Pea", "Corn")}
 VOTERS = 12
-
-
-def ballots(app: Flask) -> int:
-    with app.app_context():
-        return db.session.scalar(select(func.count()).select_from(VoteBallot)) or 0
-
-
-@contextmanager
-def closing_under_way(app: Flask, poll: Json) -> Iterator[Connection]:
-    """Close a poll, as to the database; the block commits it when it likes."""
-    of_poll = PollInstance.id == poll["pollId"]
-    with engine_of(app).connect() as connection:
-        connection.execute(select(PollInstance.id).where(of_poll).with_for_update())
-        yield connection
-        connection.execute(update(PollInstance).where(of_poll).values(status="CLOSED"))
-        connection.commit()
 
 
 @pytest.mark.parametrize("settings", [{}, {"votes_per_ip": 1_000_000}], ids=["plain", "locked"])
@@ -46,14 +27,15 @@ def test_a_vote_that_comes_while_a_poll_is_being_closed_waits_and_is_refused(
     poll = polls.open()
     voting = Polls(make_app(**settings), polls.admin)
     with ThreadPoolExecutor(1) as pool:
-        with closing_under_way(app, poll):
+        with poll_locked(app, poll) as closing:
             vote = pool.submit(voting.vote, poll, "Pea")
             wait_for_lock(engine_of(app))
+            closing.execute(update(PollInstance).values(status="CLOSED"))
         answer = vote.result()
 
     assert answer.status_code == 409
     assert answer.json["detail"] == "this poll is not open for votes"
-    assert ballots(app) == 0
+    assert count_ballots(app) == 0
 
 
 def test_closing_waits_for_a_vote_under_way(polls: Polls, admin: Admin, app: Flask) -> None:

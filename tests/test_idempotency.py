@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from allthing.database import db
 from allthing.models import VoteBallot
 from tests.api import Admin, Json, Polls
 from tests.conftest import AppFactory
+from tests.queries import count_ballots
 from tests.routes import assert_refused
 
 RANKED = {"pollType": "RANKED", "options": ("Leek", "Pea", "Corn")}
@@ -35,11 +36,6 @@ def cookie_of(answer: TestResponse) -> str:
     return answer.headers["Set-Cookie"].partition(";")[0]
 
 
-def ballots(app: Flask) -> int:
-    with app.app_context():
-        return db.session.scalar(select(func.count()).select_from(VoteBallot)) or 0
-
-
 def test_a_client_that_lost_the_answer_gets_it_again_cookie_included(
     polls: Polls, app: Flask
 ) -> None:
@@ -49,7 +45,7 @@ def test_a_client_that_lost_the_answer_gets_it_again_cookie_included(
 
     assert (first.json, again.json) == (FIRST, AGAIN)
     assert cookie_of(first) == cookie_of(again)
-    assert ballots(app) == 1
+    assert count_ballots(app) == 1
 
 
 def test_who_got_the_answer_after_all_is_known_by_its_cookie(polls: Polls, app: Flask) -> None:
@@ -77,7 +73,7 @@ def test_one_key_makes_another_voter_in_each_poll(polls: Polls, app: Flask) -> N
     cookies = {cookie_of(send(app, poll, "k")) for poll in (first, second)}
 
     assert len(cookies) == 2
-    assert ballots(app) == 2
+    assert count_ballots(app) == 2
 
 
 @pytest.mark.parametrize(
@@ -88,7 +84,7 @@ def test_another_vote_under_the_same_key_is_refused(polls: Polls, app: Flask, ch
     send(app, poll, "k")
 
     assert_refused(send(app, poll, "k", *change.pop("places", ()), **change), 422, origin=None)
-    assert ballots(app) == 1
+    assert count_ballots(app) == 1
 
 
 def test_a_refused_ballot_uses_up_neither_key_nor_voter(polls: Polls, app: Flask) -> None:
@@ -129,7 +125,7 @@ def test_a_header_out_of_bounds_is_refused(polls: Polls, app: Flask, key: str) -
     poll = polls.open()
 
     assert_refused(send(app, poll, key), 400, origin=None)
-    assert ballots(app) == 0
+    assert count_ballots(app) == 0
     assert send(app, poll, "!~ " * 42).json == FIRST
 
 
@@ -147,7 +143,7 @@ def test_thirty_at_once_on_two_replicas_are_thirty_equal_answers(
     assert [answer.status_code for answer in answers] == [200] * 30
     assert sorted("deduped" in answer.json for answer in answers) == [False] + [True] * 29
     assert len({cookie_of(answer) for answer in answers}) == 1
-    assert ballots(replicas[0]) == 1
+    assert count_ballots(replicas[0]) == 1
     assert polls.results(poll)["totalBallots"] == 1
 
 
@@ -161,7 +157,7 @@ def test_thirty_different_votes_under_one_key_at_once_make_one_ballot(
         answers = list(pool.map(lambda n: send(app, poll, "k", n), range(30)))
 
     assert sorted(answer.status_code for answer in answers) == [200] + [422] * 29
-    assert ballots(app) == 1
+    assert count_ballots(app) == 1
 
 
 def test_keys_are_not_stored(polls: Polls, app: Flask) -> None:

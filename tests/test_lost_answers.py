@@ -7,24 +7,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, make_url, select, text
+from sqlalchemy import make_url, select, text
 from werkzeug.test import TestResponse
 
-from allthing.database import db
-from allthing.models import PollInstance, VoteBallot
+from allthing.models import PollInstance
 from tests.api import Json, Polls
 from tests.conftest import AppFactory
 from tests.faults.relay import Relay
-from tests.queries import engine_of, wait_for_lock
+from tests.queries import count_ballots, engine_of, wait_for_lock
 
 pytestmark = pytest.mark.postgresql
 
 WAITING = text("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-
-
-def ballots(app: Flask) -> int:
-    with app.app_context():
-        return db.session.scalar(select(func.count()).select_from(VoteBallot)) or 0
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -65,13 +59,13 @@ def test_a_vote_that_arrived_is_answered_though_the_databases_answer_was_lost(
     with ThreadPoolExecutor(1) as pool:
         relay.delay = 0.3
         vote = vote_later(pool, polls, far_app, second, voter)
-        until(lambda: ballots(app) == 2)
+        until(lambda: count_ballots(app) == 2)
         relay.delay = 0.0
         relay.break_all()
 
         assert vote.result().json == {"ok": True}
 
-    assert ballots(app) == 2
+    assert count_ballots(app) == 2
     assert polls.vote(second, "Pea", voter=voter).status_code == 409
 
 
@@ -93,7 +87,7 @@ def test_a_vote_whose_connection_the_server_ended_is_sent_again(
 
         assert vote.result().json == {"ok": True}
 
-    assert ballots(app) == 1
+    assert count_ballots(app) == 1
 
 
 def waiting(app: Flask) -> list[int]:

@@ -5,15 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 from itsdangerous import URLSafeSerializer
-from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from allthing.config import Settings
-from allthing.database import db
-from allthing.models import VoteBallot
 from tests.api import Json, Polls
 from tests.conftest import SECRET_KEY as OLD
 from tests.conftest import AppFactory
+from tests.queries import count_ballots
 
 NEW = "next-secret-key-0123456789-0123456789"
 TOKEN = "Zs1cV0aJt7yQ4mXn9KfLr2WbUe6HgPdT"
@@ -32,11 +30,6 @@ def send(app: Flask, poll: Json, cookie: str = "", key: str = "", place: int = 0
     )
 
 
-def ballots(app: Flask) -> int:
-    with app.app_context():
-        return db.session.scalar(select(func.count()).select_from(VoteBallot)) or 0
-
-
 @pytest.fixture
 def swapped(make_app: AppFactory) -> Flask:
     """The app after the swap: the new secret is the current one, the old one still counts."""
@@ -48,7 +41,7 @@ def test_who_voted_before_is_refused_after(polls: Polls, app: Flask, swapped: Fl
     assert send(app, poll, signed(OLD)).status_code == 200
 
     assert send(swapped, poll, signed(OLD)).status_code == 409
-    assert ballots(app) == 1
+    assert count_ballots(app) == 1
 
 
 def test_an_old_cookie_is_signed_anew_and_lasts_when_the_old_secret_is_gone(
@@ -80,7 +73,7 @@ def test_a_retry_of_before_is_known_after(polls: Polls, app: Flask, swapped: Fla
 
     assert send(swapped, poll, key="k").json == {"ok": True, "deduped": True}
     assert send(swapped, poll, key="k", place=1).status_code == 422
-    assert ballots(app) == 1
+    assert count_ballots(app) == 1
 
 
 def test_ballots_of_an_address_under_both_secrets_count_together(
@@ -111,7 +104,7 @@ def test_in_the_midst_of_it_replicas_of_both_orders_take_one_vote(
             statuses = list(pool.map(vote, range(16)))
 
         assert sorted(statuses) == ([200] * 16 if key else [200] + [409] * 15)
-        assert ballots(app) == number + 1
+        assert count_ballots(app) == number + 1
 
 
 def test_a_short_secret_is_refused() -> None:

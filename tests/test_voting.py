@@ -5,19 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from allthing.database import db
 from allthing.models import VoteBallot
 from tests.api import Admin, Polls
 from tests.conftest import AppFactory
+from tests.queries import count_ballots
 
 RANKED = {"pollType": "RANKED", "options": ("Leek", "Pea", "Corn"), "maxRank": 2}
-
-
-def ballots(app: Flask) -> int:
-    with app.app_context():
-        return db.session.scalar(select(func.count()).select_from(VoteBallot)) or 0
 
 
 def test_a_vote_is_counted_in_the_very_next_result(polls: Polls) -> None:
@@ -99,7 +95,7 @@ def test_ranked_ballot_against_the_rules_is_refused(
 
     assert response.status_code == 422
     assert reason in response.json["detail"]
-    assert ballots(app) == 0
+    assert count_ballots(app) == 0
 
 
 def test_option_of_another_poll_is_refused(polls: Polls) -> None:
@@ -173,7 +169,7 @@ class TestIdempotencyKey:
 
         assert first.json == {"ok": True}
         assert again.json == {"ok": True, "deduped": True}
-        assert ballots(app) == 1
+        assert count_ballots(app) == 1
 
     def test_a_retry_is_known_after_closing(self, polls: Polls, app: Flask, admin: Admin) -> None:
         poll = polls.open()
@@ -196,7 +192,7 @@ class TestIdempotencyKey:
             answers = list(pool.map(lambda _: self.vote(app.test_client(), poll), range(30)))
 
         assert {answer.status_code for answer in answers} == {200}
-        assert ballots(app) == 1
+        assert count_ballots(app) == 1
 
 
 def test_thirty_votes_of_one_voter_at_once_make_one_ballot(polls: Polls, app: Flask) -> None:
@@ -214,7 +210,7 @@ def test_thirty_votes_of_one_voter_at_once_make_one_ballot(polls: Polls, app: Fl
         statuses = list(pool.map(vote, range(30)))
 
     assert sorted(statuses) == [200] + [409] * 29
-    assert ballots(app) == 1
+    assert count_ballots(app) == 1
 
 
 @pytest.mark.parametrize("allowed", [1, 3])

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Flask
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from allthing import clock
-from allthing.models import VoteBallot
+from allthing.models import PollInstance, VoteBallot
 from tests.api import Json
 from tests.queries import engine_of, wait_for_lock
 
@@ -27,6 +27,16 @@ def vote_under_way(app: Flask, poll: Json) -> Iterator[Connection]:
     with engine_of(app).connect() as connection:
         connection.execute(insert(VoteBallot).values(ballot))
         yield connection
+
+
+@contextmanager
+def poll_locked(app: Flask, poll: Json) -> Iterator[Connection]:
+    """Lock a poll, as whoever closes it does: ballots in it wait until the block ends."""
+    with engine_of(app).connect() as connection:
+        locked = select(PollInstance.id).where(PollInstance.id == poll["pollId"])
+        connection.execute(locked.with_for_update())
+        yield connection
+        connection.commit()
 
 
 def commit_when_waited_for(app: Flask, vote: Connection) -> None:
