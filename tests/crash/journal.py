@@ -1,6 +1,7 @@
 """What each voter tried and was told: all that the app has promised, kept outside of it."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
 
 from tests.crash.wire import Answer, Json
@@ -43,6 +44,7 @@ class Attempt:
     choices: tuple[str, ...]  # option ids, best first
     told: Told
     answer: Answer | None
+    day: date  # when it came
 
 
 @dataclass

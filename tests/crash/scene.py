@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from datetime import date
 from functools import partial
 from random import Random
 
@@ -29,7 +28,7 @@ class Scene:
         self.seed = seed
         self.journal = Journal()
         self.board = Board(world.wire, world.ports, self.journal)
-        self.voters = Voters(world.wire, self.board, self.journal)
+        self.voters = Voters(world.wire, self.board, self.journal, world.today)
         self.offices = [
             Office(world.wire, self.board, self.journal, self.dice(f"office {number}"))
             for number in range(OFFICES)
@@ -64,7 +63,7 @@ class Scene:
 
     def faults(self) -> list[str]:
         """Say what is wrong as things stand."""
-        return faults(self.world, self.journal, date.fromisoformat(self.board.day))
+        return faults(self.world, self.journal)
 
     def report(self, found: list[str]) -> str:
         """Return all that one wants to know of a scene in which faults were found."""

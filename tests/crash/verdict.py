@@ -48,22 +48,22 @@ class Stored:
         return cls(states, dict(ballots), counts, tallies, dict(snapshots), audited)
 
 
-def faults(world: World, journal: Journal, today: date) -> list[str]:
+def faults(world: World, journal: Journal) -> list[str]:
     """Return all that is wrong; nothing is the verdict that the suite is for."""
     stored = Stored.read(world)
     return [
         *journal.complaints,
-        *(f"{case.mark} {fault}" for case in journal.cases for fault in about(case, stored, today)),
+        *(f"{case.mark} {fault}" for case in journal.cases for fault in about(case, stored)),
         *strangers(journal, stored),
         *unkept(journal, stored),
         *miscounted(stored),
     ]
 
 
-def about(case: Case, stored: Stored, today: date) -> Iterator[str]:
+def about(case: Case, stored: Stored) -> Iterator[str]:
     """Say what is wrong with one voter's ballot in one poll, or with what was told of it."""
     poll = case.poll["pollId"]
-    status, last_day = stored.polls.get(poll, ("LOST", today))
+    status, last_day = stored.polls.get(poll, ("LOST", date.min))
     rankings = stored.ballots.get((poll, case.mark), [])
     promised = {ranking_of(case.poll, choices) for choices in case.promised}
     tried = {ranking_of(case.poll, attempt.choices) for attempt in case.attempts}
@@ -84,8 +84,9 @@ def about(case: Case, stored: Stored, today: date) -> Iterator[str]:
         yield f"chose {tried} and has {rankings}"
     if set(told) == {Told.CLOSED} and rankings:
         yield "was refused, the poll being closed, and is counted"
-    if Told.CLOSED in told and status == "OPEN" and last_day >= today:
-        yield "was told that a poll is closed which is open"
+    closed_on = [attempt.day for attempt in case.attempts if attempt.told is Told.CLOSED]
+    if closed_on and status == "OPEN" and min(closed_on) <= last_day:
+        yield f"was told on {min(closed_on)} that a poll is closed which is open to {last_day}"
     yield from (f"got {a.answer}" for a in case.attempts if a.told is Told.NONSENSE)
 
 

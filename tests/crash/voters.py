@@ -1,5 +1,7 @@
 """Voters: each votes once in some polls, insists on an answer, and now and then tries it twice."""
 
+from collections.abc import Callable
+from datetime import date
 from random import Random
 
 from tests.crash.board import Board
@@ -16,10 +18,13 @@ Choices = tuple[str, ...]
 class Voters:
     """Who they are, and how they vote."""
 
-    def __init__(self, wire: Wire, board: Board, journal: Journal) -> None:
+    def __init__(
+        self, wire: Wire, board: Board, journal: Journal, today: Callable[[], date]
+    ) -> None:
         self._wire = wire
         self._board = board
         self._journal = journal
+        self._today = today
 
     def vote(self, shift: Shift, line: int, random: Random) -> None:
         """Be one voter after the other, standing in one line."""
@@ -39,7 +44,7 @@ class Voters:
         body, headers = case.request(choices)
         answer = self._wire.send(random.choice(self._board.ports), "POST", path, body, **headers)
         told = Told.by(answer)
-        case.attempts.append(Attempt(choices, told, answer))
+        case.attempts.append(Attempt(choices, told, answer, self._today()))
         return None if told is Told.NOTHING else told
 
     def insist(self, case: Case, choices: Choices, random: Random) -> Told:

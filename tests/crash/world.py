@@ -4,8 +4,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import flask_migrate
 import psycopg2
@@ -41,10 +43,14 @@ class World:
     database_url: str
     wire: Wire
     home: Flask  # the same app in this process, for what is looked up afterwards
+    zone: ZoneInfo  # of the polls
 
     @property
     def ports(self) -> list[int]:
         return [replica.port for replica in self.replicas]
+
+    def today(self) -> date:
+        return datetime.now(self.zone).date()
 
     def query(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Ask the database, past the app; return the rows, none for what gives none."""
@@ -93,12 +99,12 @@ def world(
         flask_migrate.upgrade(directory=str(ROOT / "migrations"))
     dispose(home)
     now = time.time()
-    zone = write_zone(folder, *(round(now + seconds) for seconds in midnights))
+    zone, days = write_zone(folder, *(round(now + seconds) for seconds in midnights))
     with ExitStack() as stack:
         stack.callback(dispose, home)
         apps = [
-            stack.enter_context(served("wsgi:app", **settings, **zone, **each)) for each in replicas
+            stack.enter_context(served("wsgi:app", **settings, **days, **each)) for each in replicas
         ]
         wire = Wire()
         stack.callback(wire.close)
-        yield World(postgres, redis, apps, database_url, wire, home)
+        yield World(postgres, redis, apps, database_url, wire, home, zone)
