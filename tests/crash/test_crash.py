@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash import accidents
+from tests.crash.accidents import Accident
 from tests.crash.scene import Scene
 from tests.crash.world import SECRETS_BEING_ROTATED, servers, world
 from tests.postgres import PostgresServer
@@ -115,3 +116,23 @@ def test_suite_sees_that_the_unique_keys_are_gone(durable: Servers, tmp_path: Pa
         found = scene.faults()
 
     assert any("is counted 2 times" in fault for fault in found), found
+
+
+@pytest.mark.parametrize(
+    ("broken", "hazard", "sign"),
+    [
+        ("answering_before_the_commit", accidents.kill_a_worker, "was acknowledged and is lost"),
+        ("refusing_by_a_flag", accidents.terminate_backends, "and there is none"),
+        ("closing_without_locks", accidents.empty_redis, "the CLOSED result of"),
+    ],
+)
+def test_suite_sees_an_app_that_breaks_a_promise(
+    durable: Servers, tmp_path: Path, broken: str, hazard: Accident, sign: str
+) -> None:
+    app = f"tests.crash.broken:{broken}()"
+    with world(*durable, tmp_path, midnights=MIDNIGHTS, app=app) as here:
+        scene = Scene(here, broken)
+        scene.play(GLIMPSE_SECONDS, [hazard] * 4)
+        found = scene.faults()
+
+    assert any(sign in fault for fault in found), found

@@ -79,10 +79,11 @@ def world(
     *,
     midnights: tuple[float, float],
     replicas: Sequence[dict[str, str]] = ONE_SECRET,
+    app: str = "wsgi:app",
 ) -> Iterator[World]:
     """Serve the app on a database of its own; its days turn so many seconds from now.
 
-    `replicas` are the settings in which they differ.
+    `replicas` are the settings in which they differ; `app` is what gunicorn serves.
     """
     database_url = postgres.create_database("crash")
     settings: dict[str, Any] = {
@@ -102,9 +103,7 @@ def world(
     zone, days = write_zone(folder, *(round(now + seconds) for seconds in midnights))
     with ExitStack() as stack:
         stack.callback(dispose, home)
-        apps = [
-            stack.enter_context(served("wsgi:app", **settings, **days, **each)) for each in replicas
-        ]
+        apps = [stack.enter_context(served(app, **settings, **days, **each)) for each in replicas]
         wire = Wire()
         stack.callback(wire.close)
         yield World(postgres, redis, apps, database_url, wire, home, zone)
