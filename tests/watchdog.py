@@ -33,9 +33,11 @@ def signal_family(pid: int, number: signal.Signals) -> list[int]:
 
 def kill_family(pid: int) -> None:
     """Kill a process and all its descendants; stopped first, none of them can fork or be missed."""
-    for member in signal_family(pid, signal.SIGSTOP):
+    members = signal_family(pid, signal.SIGSTOP)
+    for member in members:
         with suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
+    await_end(members)
 
 
 def end(pid: int) -> None:
@@ -43,11 +45,18 @@ def end(pid: int) -> None:
     signal_family(pid, signal.SIGCONT)
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    if is_alive(pid):
+    if not await_end([pid]):
         kill_family(pid)
+
+
+def await_end(pids: list[int]) -> bool:
+    """Wait a while for the end of processes; return whether all have ended."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while any(map(is_alive, pids)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def watch(folder: Path) -> None:
