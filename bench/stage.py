@@ -16,7 +16,7 @@ import psycopg2
 from allthing.config import Settings
 from bench.polls import listed, send
 from bench.wrk import Request
-from tests.api import today
+from tests.api import POLL_ZONE, today
 from tests.daemon import Command, Daemon
 from tests.postgres import PostgresServer
 from tests.served import ROOT, WORKERS, ServedApp, served
@@ -99,6 +99,7 @@ def product(
     """Serve the product on a database that is migrated first, if need be."""
     ours = {
         "database_url": database_url,
+        "poll_timezone": POLL_ZONE.key,
         "redis_url": redis_url,
         "secret_key": "bench-secret-key-0123456789-0123456789",
         "admin_key": ADMIN_KEY,

@@ -8,6 +8,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from allthing import clock
+from allthing.config import Settings
+
+ORIGIN = "http://localhost:3000"  # of a page that may ask
+LATE_HOUR = 20
 
 Json = dict[str, Any]
 
@@ -18,6 +22,10 @@ class Admin:
     def __init__(self, client: FlaskClient, key: str | None) -> None:
         self.client = client
         self.headers = {} if key is None else {"x-admin-key": key}
+
+    def at(self, app: Flask) -> "Admin":
+        """Return the same admin at another app."""
+        return Admin(app.test_client(use_cookies=False), self.headers.get("x-admin-key"))
 
     def call(self, method: str, path: str, body: object = None, **arguments: Any) -> TestResponse:
         """Send a request below /admin; one without a body has no Content-Type, as the portal's."""
@@ -43,6 +51,17 @@ class Admin:
         entries = [{"label": label, "sortOrder": n} for n, label in enumerate(options)]
         body = {"title": "Best soup", "pollType": "SINGLE", "options": entries}
         return self.done("POST", "/templates", body | fields)["template"]
+
+    def plan(self, template_id: str, day: object, **fields: object) -> Json:
+        body = {"pollDate": str(day)} | fields
+        return self.done("PUT", f"/templates/{template_id}/plan", body)
+
+    def plan_options(self, template_id: str, day: object, options: list[Json]) -> Json:
+        body = {"pollDate": str(day), "options": options}
+        return self.done("PUT", f"/templates/{template_id}/plan/options", body)
+
+    def planned(self, template_id: str, day: object) -> Json | None:
+        return self.done("GET", f"/templates/{template_id}/plan?pollDate={day}")["plan"]
 
     def rollover(self, day: object = None) -> Json:
         return self.done("POST", f"/rollover?pollDate={day or today()}")
@@ -70,6 +89,14 @@ class Polls:
         self.admin.rollover()
         return next(p for p in self.listed() if p["templateId"] == template["id"])
 
+    def closed(self, *ballots: tuple[str, ...], **fields: Any) -> Json:
+        """Open a poll today, let a new voter cast each of the ballots, close it."""
+        poll = self.open(**fields)
+        for ballot in ballots:
+            assert self.vote(poll, *ballot).status_code == 200
+        self.admin.close(poll["pollId"])
+        return poll
+
     def listed(self) -> list[Json]:
         """Return all polls of today, in the order of the tree."""
         response = self.app.test_client().get("/polls/today")
@@ -89,12 +116,29 @@ class Polls:
         return response.json["data"]
 
 
+def ask(app: Flask, path: str, times: int, **arguments: Any) -> list[int]:
+    """Ask this often as a page, without cookies; return the status of each answer."""
+    client = app.test_client(use_cookies=False)
+    page = {"Origin": ORIGIN}
+    return [client.get(path, headers=page, **arguments).status_code for _ in range(times)]
+
+
 def walk(categories: list[Json]) -> Any:
     for category in categories:
         yield from category["polls"]
         yield from walk(category["subCategories"])
 
 
+def lasting_zone() -> ZoneInfo:
+    """Return a zone for the polls in which the day won't end while the tests run."""
+    default = ZoneInfo(Settings.model_fields["poll_timezone"].default)
+    is_late = clock.now().astimezone(default).hour >= LATE_HOUR
+    return ZoneInfo("Asia/Tokyo") if is_late else default
+
+
+POLL_ZONE = lasting_zone()  # of all apps that no test puts in another one
+
+
 def today() -> str:
-    """Return the poll day in the default zone, for apps that run in another process too."""
-    return clock.now().astimezone(ZoneInfo("America/New_York")).date().isoformat()
+    """Return the poll day, for apps that run in another process too."""
+    return clock.now().astimezone(POLL_ZONE).date().isoformat()

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient, FlaskCliRunner
 from allthing import cache, create_app, redis_client
 from allthing.config import Settings
 from allthing.database import Base, db
-from tests.api import Admin, Polls
+from tests.api import POLL_ZONE, Admin, Polls
 from tests.redis_server import client as redis_connection
 from tests.servers import postgres_server, redis_server
 
@@ -31,9 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let no setting of the developer's shell reach the tests."""
+    """Let no setting of the developer's shell reach the tests, but a zone that suits the hour."""
     for name in Settings.model_fields:
         os.environ.pop(name.upper(), None)
+    os.environ["POLL_TIMEZONE"] = POLL_ZONE.key
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

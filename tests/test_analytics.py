@@ -8,11 +8,11 @@ from flask import Flask
 
 from allthing import clock
 from allthing.database import db
-from tests.api import Admin, Json, Polls
+from tests.api import POLL_ZONE, Admin, Json, Polls
 from tests.conftest import AppFactory
 from tests.queries import statements
 
-NOON = datetime(2026, 6, 10, 16, tzinfo=UTC)  # in New York
+NOON = datetime(2026, 6, 10, 12, tzinfo=POLL_ZONE).astimezone(UTC)
 NOTHING = {
     "totalVotes": 0,
     "uniqueInstances": 0,
@@ -73,7 +73,7 @@ def test_yesterdays_votes_are_none_of_todays(admin: Admin, polls: Polls) -> None
 
 
 def test_an_evening_that_is_tomorrow_in_utc_is_still_today(admin: Admin, polls: Polls) -> None:
-    evening = datetime(2026, 6, 11, 3, 59, 59, tzinfo=UTC)
+    evening = datetime(2026, 6, 10, 23, 59, 59, tzinfo=POLL_ZONE).astimezone(UTC)
     vote_at(polls, open_at(polls, NOON), NOON, evening)
 
     assert figures(admin, evening)["todayVotes"] == 2
@@ -93,7 +93,7 @@ def test_a_clock_that_was_put_back_counts_no_ballot_of_tomorrow_as_todays(
 def test_the_breakdown_goes_back_thirty_days_and_the_totals_further(
     admin: Admin, polls: Polls
 ) -> None:
-    first = datetime(2026, 5, 12, 4, tzinfo=UTC)  # the first instant of the 30th day back
+    first = datetime(2026, 5, 12, tzinfo=POLL_ZONE).astimezone(UTC)  # the 30th day back begins
     poll = open_at(polls, NOON - timedelta(days=40))
     vote_at(polls, poll, first - timedelta(microseconds=1), first)
 

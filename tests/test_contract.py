@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import ADMIN_KEY, ROOT
+from tests.contract.site import PAGES_ZONE
 from tests.served import ServedApp, served
 
 pytestmark = pytest.mark.postgresql
@@ -24,8 +25,13 @@ def walk(base: str, *arguments: str, key: str = ADMIN_KEY) -> subprocess.Complet
 
 
 @pytest.fixture
-def server(app: Flask, settings_of_tests: Settings) -> Iterator[ServedApp]:
-    with served(**settings_of_tests) as server:
+def settings(settings_of_tests: Settings) -> Settings:
+    return settings_of_tests | {"poll_timezone": PAGES_ZONE.key}
+
+
+@pytest.fixture
+def server(app: Flask, settings: Settings) -> Iterator[ServedApp]:
+    with served(**settings) as server:
         yield server
 
 
@@ -36,8 +42,8 @@ def assert_kept(done: subprocess.CompletedProcess[str]) -> None:
     assert lines[-1] == f"{len(lines) - 1} passed, 0 failed"
 
 
-def test_contract_is_kept_without_redis(app: Flask, settings_of_tests: Settings) -> None:
-    with served(**settings_of_tests | {"redis_url": ""}) as server:
+def test_contract_is_kept_without_redis(app: Flask, settings: Settings) -> None:
+    with served(**settings | {"redis_url": ""}) as server:
         assert_kept(walk(server.url, "--alone"))
 
 

@@ -21,7 +21,7 @@ from allthing.models import (
     PollTemplateOption,
 )
 from allthing.rollover import roll_over
-from tests.api import Admin, Polls, today
+from tests.api import POLL_ZONE, Admin, Polls, today
 
 FIRST = date(2031, 5, 4)
 DAYS = 8
@@ -136,7 +136,7 @@ def test_what_it_foresees_is_what_the_rollovers_do(app: Flask, drawn: list[dict]
 
 @pytest.fixture
 def noon() -> datetime:
-    return datetime(2031, 5, 4, 16, tzinfo=UTC)
+    return datetime(2031, 5, 4, 12, tzinfo=POLL_ZONE).astimezone(UTC)
 
 
 def test_a_day_says_what_opens_closes_and_is_left_out(
@@ -145,12 +145,11 @@ def test_a_day_says_what_opens_closes_and_is_left_out(
     with time_machine.travel(noon, tick=False):
         long = polls.open(title="Long", durationDays=2)
         skipped = admin.template(title="Skipped")
-        plan = {"pollDate": "2031-05-05", "isEnabled": False}
-        admin.done("PUT", f"/templates/{skipped['id']}/plan", plan)
+        admin.plan(skipped["id"], "2031-05-05", isEnabled=False)
 
         answer = admin.done("GET", "/preview?from=2031-05-05&days=2")
 
-    assert answer["timezone"] == "America/New_York"
+    assert answer["timezone"] == POLL_ZONE.key
     tuesday, wednesday = answer["days"]
     assert tuesday["pollDate"] == "2031-05-05"
     assert tuesday["opens"] == []

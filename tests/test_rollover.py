@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from allthing import clock
 from allthing.database import db
 from allthing.models import PollPlan, PollPlanOption
-from tests.api import Admin, Polls, today
+from tests.api import POLL_ZONE, Admin, Polls, today
 from tests.conftest import AppFactory
 
 TODAY = date.fromisoformat(today())
@@ -95,9 +95,9 @@ def test_a_poll_of_a_day_to_come_takes_no_votes_yet(admin: Admin, polls: Polls) 
 
 
 def test_a_poll_refuses_votes_from_its_end_on_even_if_no_job_has_run(polls: Polls) -> None:
-    with time_machine.travel(datetime(2026, 7, 10, 16, tzinfo=UTC)):
+    end = datetime(2026, 7, 11, tzinfo=POLL_ZONE).astimezone(UTC)
+    with time_machine.travel(end - timedelta(hours=12)):
         poll = polls.open()
-    end = datetime(2026, 7, 11, 4, tzinfo=UTC)  # midnight in New York
 
     with time_machine.travel(end - timedelta(seconds=1), tick=False):
         before = polls.vote(poll, "Pea").status_code

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from allthing import clock
 from allthing.database import db
-from tests.api import Admin, Polls, today
+from tests.api import POLL_ZONE, Admin, Polls, today
 from tests.queries import statements
 
 
@@ -55,7 +55,7 @@ def test_a_poll_has_the_fields_of_the_contract(polls: Polls, admin: Admin) -> No
         "status": "OPEN",
         "featured": True,
         "isNew": True,
-        "timezone": "America/New_York",
+        "timezone": POLL_ZONE.key,
     }
 
 

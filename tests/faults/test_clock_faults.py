@@ -9,14 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from allthing import clock
-from tests.api import Json, walk
+from tests.api import POLL_ZONE, Json, walk
 from tests.faults.load import address
 from tests.faults.world import World, polls_of
 from tests.served import ServedApp, served
 
 pytestmark = pytest.mark.postgresql
 
-POLL_ZONE = ZoneInfo("America/New_York")
 UTC = ZoneInfo("UTC")
 
 
