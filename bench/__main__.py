@@ -12,9 +12,9 @@ from bench import pgbench, table
 from bench.footprint import holding, memory, starting
 from bench.growth import QUICK_SIZES, SIZES, Size, measure
 from bench.report import write
-from bench.rounds import Row
+from bench.rounds import FULL, QUICK, Pace, Row
 from bench.stage import product, servers, single
-from bench.table import FULL, QUICK, Pace, contest
+from bench.table import contest
 from bench.wrk import wrk
 from tests.postgres import PostgresServer
 from tests.served import ROOT

@@ -7,9 +7,9 @@ from statistics import median
 
 from bench.ballots import seed, settle
 from bench.polls import TODAY
-from bench.rounds import interleave, ratios, short
+from bench.rounds import Pace, interleave, ratios, short
 from bench.stage import Product, ranked, single
-from bench.table import Pace, contest, counted_read, hot_results
+from bench.table import contest, counted_read, hot_results
 
 SIZES = ((1_000, 10), (100_000, 10), (1_000_000, 10), (1_000, 1_000))
 QUICK_SIZES = ((1_000, 10), (20_000, 10), (1_000, 100))

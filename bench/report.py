@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from bench.growth import Size, growth_table
 from bench.machine import describe_machine
-from bench.rounds import Row, table
+from bench.rounds import Pace, Row, table
 from bench.stage import THREADS
-from bench.table import Pace
 from bench.wrk import CONNECTIONS
 from tests.served import WORKERS
 

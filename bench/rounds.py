@@ -8,6 +8,22 @@ from typing import TypeVar
 Measure = TypeVar("Measure")
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How thorough a run is: rounds, seconds per cell and round, ballots, counted reads a round."""
+
+    rounds: int
+    seconds: int
+    big: int
+    reads: int
+    small: int = 1_000
+    warm_ups: int = 1  # rounds that are not counted
+
+
+FULL = Pace(rounds=5, seconds=2, big=1_000_000, reads=30)
+QUICK = Pace(rounds=3, seconds=1, big=50_000, reads=10, warm_ups=0)
+
+
 def interleave(cells: Mapping[str, Callable[[], Measure]], rounds: int) -> dict[str, list[Measure]]:
     """Measure every cell once in each round, in every other round backwards."""
     taken: dict[str, list[Measure]] = {name: [] for name in cells}

@@ -12,7 +12,7 @@ from statistics import median
 from bench import pgbench
 from bench.ballots import seed, settle
 from bench.polls import JSON_BODY, TODAY, Client, Json, results, send, votes
-from bench.rounds import Row, interleave, ratios
+from bench.rounds import Pace, Row, interleave, ratios
 from bench.stage import Product, baseline, ranked, record, single
 from bench.voter import voting
 from bench.wrk import CONNECTIONS, Load, Request, load
@@ -20,22 +20,6 @@ from bench.wrk import CONNECTIONS, Load, Request, load
 POLLS = 10
 VOTES_PER_SECOND = 50
 BUSY_VOTERS = 8  # connections that vote as fast as they get answers
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How thorough a run is: rounds, seconds per cell and round, ballots, counted reads a round."""
-
-    rounds: int
-    seconds: int
-    big: int
-    reads: int
-    small: int = 1_000
-    warm_ups: int = 1  # rounds that are not counted
-
-
-FULL = Pace(rounds=5, seconds=2, big=1_000_000, reads=30)
-QUICK = Pace(rounds=3, seconds=1, big=50_000, reads=10, warm_ups=0)
 
 
 @dataclass(frozen=True)

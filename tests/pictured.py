@@ -10,6 +10,7 @@ from tests.api import Json
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 Ballots = Mapping[tuple[str, ...], int]
+HOSTILE = '</text><script>alert("1")</script>'  # as a label
 
 CENTER_SQUEEZE = {
     ("Park", "Market hall", "Library"): 171,

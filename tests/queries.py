@@ -1,4 +1,4 @@
-"""What the app asks the database."""
+"""What the app asks the database, and what is there."""
 
 import time
 from collections.abc import Iterator
@@ -6,12 +6,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Engine, event, func, select, text
+from sqlalchemy import Connection, Engine, event, func, select, text
 
 from allthing.database import db
 from allthing.models import VoteBallot
 
 Statement = tuple[str, Any]
+TALLIED = text(
+    'SELECT "instanceId", ranking, sum(votes) FROM "voteTallies" '
+    "GROUP BY 1, 2 HAVING sum(votes) <> 0 ORDER BY 1, 2"
+)
 
 
 def engine_of(app: Flask) -> Engine:
@@ -24,6 +28,11 @@ def count_ballots(app: Flask) -> int:
     """Return how many ballots are stored, in all polls."""
     with app.app_context():
         return db.session.scalar(select(func.count()).select_from(VoteBallot)) or 0
+
+
+def tallied(connection: Connection) -> list[tuple[str, str, int]]:
+    """Return the poll, ranking and votes of all tallies that are not nought."""
+    return [tuple(row) for row in connection.execute(TALLIED)]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,14 @@ class ServedApp(Server):
 
     def post(self, path: str, **arguments: Any) -> requests.Response:
         return self.request("POST", path, **arguments)
+
+    def vote(
+        self, poll: Json, place: int = 0, session: requests.Session | None = None
+    ) -> requests.Response:
+        """Vote for the option at a place; as a new voter, unless a session casts the vote."""
+        choice = {"rankedChoices": [poll["options"][place]["optionId"]]}
+        with nullcontext(session) if session else self.connection() as client:
+            return client.post(f"{self.url}/polls/{poll['pollId']}/vote", json=choice, timeout=30)
 
     def connection(self) -> requests.Session:
         """Return a client that keeps its connection, and obeys no proxy of the developer's."""

@@ -1,7 +1,9 @@
-"""How long something takes."""
+"""How long something takes, and waiting for it."""
 
 import time
 from collections.abc import Callable
+
+STEP_SECONDS = 0.02
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -9,3 +11,11 @@ def timed(action: Callable[[], object]) -> float:
     begun = time.monotonic()
     action()
     return time.monotonic() - begun
+
+
+def until(is_so: Callable[[], bool], seconds: float) -> None:
+    """Wait until it is so; fail if that takes longer than so many seconds."""
+    latest = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < latest, f"waited {seconds} s in vain"
+        time.sleep(STEP_SECONDS)

@@ -20,6 +20,7 @@ from tests.routes import (
     HEADERS,
     assert_refused,
     contents,
+    requests,
     store,
 )
 
@@ -70,6 +71,24 @@ class TestVotes:
         statuses = [self.vote(app, ids, headers=headers).status_code for _ in range(2)]
 
         assert statuses == [200, 409]
+
+    @pytest.mark.parametrize(("secure", "domain"), [(True, ""), (False, "example.org")])
+    def test_cookie_is_set_as_the_contract_says(
+        self, polls: Polls, make_app: AppFactory, secure: bool, domain: str
+    ) -> None:
+        app = make_app(cookie_secure=secure, cookie_domain=domain)
+
+        cookie = self.vote(app, store(polls)).headers["Set-Cookie"]
+
+        attributes = {attribute.strip().lower() for attribute in cookie.split(";")}
+        assert {"httponly", "samesite=lax", "path=/", "max-age=31536000"} <= attributes
+        assert ("secure" in attributes) is secure
+        assert ("domain=example.org" in attributes) is bool(domain)
+
+    def test_reading_sets_no_cookie(self, app: Flask, polls: Polls) -> None:
+        for request in requests(app, store(polls)):
+            if request.method == "GET":
+                assert "Set-Cookie" not in request.send(app.test_client()).headers
 
     def test_vote_outside_the_days_of_a_poll_is_refused(self, app: Flask, polls: Polls) -> None:
         ids = store(polls)

@@ -10,14 +10,14 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from sqlalchemy import delete, text
+from sqlalchemy import text
 
 from allthing import rollover
 from allthing.admin.audit import Audited
 from allthing.database import Base, db
-from allthing.models import PollResultSnapshot
 from tests.api import Admin, Polls, today
 from tests.conftest import AppFactory
+from tests.snapshots import lose_snapshots
 
 # Arguments with which a command succeeds, and those with which the rules refuse it, if they can.
 Arguments = Callable[[Polls], list[str]]
@@ -147,9 +147,7 @@ def test_snapshots_name_the_operator_who_asked(
     app: Flask, runner: FlaskCliRunner, polls: Polls
 ) -> None:
     polls.admin.close(polls.open()["pollId"])
-    with app.app_context():
-        db.session.execute(delete(PollResultSnapshot))
-        db.session.commit()
+    lose_snapshots(app)
 
     done = json.loads(runner.invoke(args=["create-missing-snapshots", "--json"]).stdout)
     (row,) = json.loads(runner.invoke(args=["snapshots", "--json"]).stdout)

@@ -19,11 +19,9 @@ PARTS = ("categories", "presets", "templates", "plans", "instances", "snapshots"
 @pytest.fixture
 def poll(polls: Polls) -> Json:
     """A poll that was voted in and closed, its template planned for a day, and a preset."""
-    poll = polls.open()
-    polls.vote(poll, "Leek")
-    polls.admin.close(poll["pollId"])
-    planned = {"pollDate": today(), "options": [{"label": "Rice"}, {"label": "Corn"}]}
-    polls.admin.done("PUT", f"/templates/{poll['templateId']}/plan/options", planned)
+    poll = polls.closed(("Leek",))
+    grains = [{"label": "Rice"}, {"label": "Corn"}]
+    polls.admin.plan_options(poll["templateId"], today(), grains)
     preset = {"name": "Scale", "options": [{"optionId": "a", "label": "Good"}]}
     polls.admin.done("POST", "/presets", preset)
     return poll

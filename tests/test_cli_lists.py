@@ -2,19 +2,18 @@
 
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from sqlalchemy import delete
 
 from allthing import clock
 from allthing.database import db
-from allthing.models import AdminAuditLog, PollResultSnapshot
+from allthing.models import AdminAuditLog
 from tests.api import Admin, Json, Polls, today
 from tests.queries import statements
+from tests.snapshots import lose_snapshots
 
 LISTS = ("categories", "templates", "plans", "instances", "snapshots", "votes", "audit-logs")
 WIDTH = 100
@@ -34,10 +33,6 @@ def lines(runner: FlaskCliRunner, *args: str) -> list[str]:
     return result.stdout.splitlines()
 
 
-def plan(admin: Admin, template: Json, **fields: Any) -> None:
-    admin.done("PUT", f"/templates/{template['id']}/plan", {"pollDate": today()} | fields)
-
-
 @pytest.mark.parametrize("name", [*LISTS, "find-missing-snapshots"])
 def test_nothing_stored_is_an_empty_array(runner: FlaskCliRunner, name: str) -> None:
     assert rows(runner, name) == []
@@ -50,7 +45,7 @@ def test_each_row_has_a_line_that_fits_a_terminal(
     for number in range(3):
         poll = polls.open(title=f"Which of all these soups is the best one, number {number}?")
         polls.vote(poll, "Leek")
-        plan(polls.admin, {"id": poll["templateId"]}, questionOverride="And which today? " * 9)
+        polls.admin.plan(poll["templateId"], today(), questionOverride="And which today? " * 9)
         polls.admin.close(poll["pollId"])
 
     printed = lines(runner, name)
@@ -105,9 +100,9 @@ def test_templates_are_filtered(runner: FlaskCliRunner, admin: Admin) -> None:
 
 def test_plans_are_filtered(runner: FlaskCliRunner, admin: Admin) -> None:
     soup, tea = admin.template(), admin.template()
-    plan(admin, soup, pollDate="2031-05-04", isEnabled=False)
-    plan(admin, soup, pollDate="2031-05-06")
-    plan(admin, tea, pollDate="2031-05-05")
+    admin.plan(soup["id"], "2031-05-04", isEnabled=False)
+    admin.plan(soup["id"], "2031-05-06")
+    admin.plan(tea["id"], "2031-05-05")
 
     def days(*filters: str) -> list[str]:
         return [row["pollDate"][-2:] for row in rows(runner, "plans", *filters)]
@@ -169,9 +164,7 @@ def test_missing_snapshots_are_listed_and_counted(
     poll = polls.open()
     polls.vote(poll, "Leek")
     polls.admin.close(poll["pollId"])
-    with app.app_context():
-        db.session.execute(delete(PollResultSnapshot))
-        db.session.commit()
+    lose_snapshots(app)
 
     (found,) = rows(runner, "find-missing-snapshots")
     printed = lines(runner, "find-missing-snapshots")

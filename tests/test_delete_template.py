@@ -11,6 +11,7 @@ from tests.api import Admin, Json, Polls, today
 from tests.queries import engine_of, statements
 from tests.under_way import commit_when_waited_for, vote_under_way
 
+GREENS = [{"label": "Kale"}, {"label": "Chard"}]
 RANKED = {"pollType": "RANKED", "options": ("Leek", "Pea", "Corn")}
 HANGING_ON_TEMPLATES = (
     "pollTemplates",
@@ -35,16 +36,10 @@ def rows(app: Flask) -> dict[str, int]:
         }
 
 
-def plan(admin: Admin, template_id: str) -> None:
-    options = [{"label": "Kale"}, {"label": "Chard"}]
-    body = {"pollDate": "2031-05-04", "options": options}
-    admin.done("PUT", f"/templates/{template_id}/plan/options", body)
-
-
 def used_template(polls: Polls, admin: Admin, votes: int = 2, **fields: object) -> str:
     """Make a template with a plan, a replaced poll with snapshot and votes, and an open one."""
     poll = polls.open(**fields)
-    plan(admin, poll["templateId"])
+    admin.plan_options(poll["templateId"], "2031-05-04", GREENS)
     admin.done("POST", f"/instances/{poll['pollId']}/snapshot")
     for _ in range(votes):
         assert polls.vote(poll, *(["Pea", "Leek"] if fields else ["Pea"])).status_code == 200
@@ -72,7 +67,7 @@ def test_a_template_with_polls_is_kept_unless_forced(
 
 def test_a_template_without_polls_goes_with_its_plans(admin: Admin, app: Flask) -> None:
     template = admin.template()
-    plan(admin, template["id"])
+    admin.plan_options(template["id"], "2031-05-04", GREENS)
 
     answer = admin.done("DELETE", f"/templates/{template['id']}")
 

@@ -5,10 +5,10 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from allthing.exports import ballot_box, blt, rctab_csv, soi
 from tests.api import Json, Polls
@@ -16,24 +16,25 @@ from tests.conftest import AppFactory
 from tests.routes import assert_refused
 
 FILES = ("ballots.blt", "ballots.soi", "ballots.csv", "results.rctab.json")
-BALLOT_FILES = FILES[:3]
-SOUPS = ("Leek", "Pea", "Beet")
+SOUPS = {"pollType": "RANKED", "options": ("Leek", "Pea", "Beet")}
 CAST = [("Pea", "Leek"), ("Leek", "Pea", "Beet"), ("Pea", "Leek"), ("Beet", "Leek")]
 NASTY = ('Say "aye"', "Yes, please", "C# \\", "=1+1", "-5", "@home", "'=1+1", "C# \\")
 
 
-def closed(polls: Polls, cast: Sequence[tuple[str, ...]], **fields: object) -> Json:
-    poll = polls.open(**{"pollType": "RANKED", "options": SOUPS} | fields)
-    for choices in cast:
-        assert polls.vote(poll, *choices).status_code == 200
-    polls.admin.close(poll["pollId"])
-    return poll
+def answer_of(app: Flask, poll: Json, file: str) -> TestResponse:
+    return app.test_client().get(f"/polls/{poll['pollId']}/{file}")
 
 
 def fetch(app: Flask, poll: Json, file: str) -> str:
-    response = app.test_client().get(f"/polls/{poll['pollId']}/{file}")
+    response = answer_of(app, poll, file)
     assert response.status_code == 200, response.text
     return response.text
+
+
+def why_refused(app: Flask, poll: Json, file: str) -> str:
+    response = answer_of(app, poll, file)
+    assert_refused(response, 409, origin=None)
+    return response.json["detail"]
 
 
 def read_csv(text: str) -> tuple[list[str], Counter[tuple[int, ...]]]:
@@ -47,7 +48,7 @@ def read_csv(text: str) -> tuple[list[str], Counter[tuple[int, ...]]]:
 
 
 def test_blt_has_grouped_rankings_and_names(app: Flask, polls: Polls) -> None:
-    poll = closed(polls, CAST, title="Best soup")
+    poll = polls.closed(*CAST, **SOUPS, title="Best soup")
 
     assert fetch(app, poll, "ballots.blt").splitlines() == [
         "3 1",
@@ -63,7 +64,7 @@ def test_blt_has_grouped_rankings_and_names(app: Flask, polls: Polls) -> None:
 
 
 def test_soi_has_grouped_rankings_and_names(app: Flask, polls: Polls) -> None:
-    poll = closed(polls, CAST, title="Best soup")
+    poll = polls.closed(*CAST, **SOUPS, title="Best soup")
 
     lines = fetch(app, poll, "ballots.soi").splitlines()
 
@@ -85,20 +86,16 @@ def test_soi_has_grouped_rankings_and_names(app: Flask, polls: Polls) -> None:
 
 
 def test_csv_has_a_row_per_ballot_and_ranks_in_its_cells(app: Flask, polls: Polls) -> None:
-    poll = closed(polls, CAST)
+    poll = polls.closed(*CAST, **SOUPS)
 
-    assert fetch(app, poll, "ballots.csv").splitlines() == [
-        "Leek,Pea,Beet",
-        "2,1,",
-        "2,1,",
-        "1,2,3",
-        "2,,1",
-    ]
+    lines = fetch(app, poll, "ballots.csv").splitlines()
+
+    assert lines == ["Leek,Pea,Beet", "2,1,", "2,1,", "1,2,3", "2,,1"]
 
 
 def test_summary_tells_the_rounds_as_rctab_does(app: Flask, polls: Polls) -> None:
     cast = [("Leek", "Pea"), ("Leek", "Pea"), ("Pea", "Leek"), ("Beet", "Pea"), ("Pea", "Beet")]
-    poll = closed(polls, cast, title="Best soup")
+    poll = polls.closed(*cast, **SOUPS, title="Best soup")
 
     assert json.loads(fetch(app, poll, "results.rctab.json")) == {
         "config": {
@@ -128,7 +125,7 @@ def test_summary_of_a_tie_elects_nobody_and_names_what_is_exhausted(
 ) -> None:
     cast = [("Leek", "Pea")] * 4 + [("Pea", "Leek")] * 4
     cast += [("exhausted", "Beet"), ("Beet", "exhausted"), ("Beet", "exhausted")]
-    poll = closed(polls, cast, options=("Leek", "Pea", "exhausted", "Beet"))
+    poll = polls.closed(*cast, **SOUPS | {"options": ("Leek", "Pea", "exhausted", "Beet")})
 
     rounds = json.loads(fetch(app, poll, "results.rctab.json"))["results"]
 
@@ -139,9 +136,9 @@ def test_summary_of_a_tie_elects_nobody_and_names_what_is_exhausted(
     assert rounds[-1] == {"round": 3, "tally": {"Leek": "4", "Pea": "4"}, "tallyResults": []}
 
 
-@pytest.mark.parametrize("file", BALLOT_FILES)
+@pytest.mark.parametrize("file", FILES[:3])
 def test_a_single_choice_is_a_ranking_of_one(app: Flask, polls: Polls, file: str) -> None:
-    poll = closed(polls, [("Pea",), ("Leek",), ("Pea",)], pollType="SINGLE")
+    poll = polls.closed(("Pea",), ("Leek",), ("Pea",), **SOUPS | {"pollType": "SINGLE"})
 
     lines = fetch(app, poll, file).splitlines()
 
@@ -154,22 +151,17 @@ def test_a_single_choice_is_a_ranking_of_one(app: Flask, polls: Polls, file: str
 
 
 def test_a_single_choice_has_no_rounds_to_show(app: Flask, polls: Polls) -> None:
-    poll = closed(polls, [("Pea",)], pollType="SINGLE")
+    poll = polls.closed(("Pea",))
 
-    response = app.test_client().get(f"/polls/{poll['pollId']}/results.rctab.json")
-
-    assert_refused(response, 409, origin=None)
+    assert why_refused(app, poll, "results.rctab.json")
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_an_open_poll_exports_nothing(app: Flask, polls: Polls, file: str) -> None:
-    poll = polls.open(pollType="RANKED", options=SOUPS)
+    poll = polls.open(**SOUPS)
     polls.vote(poll, "Pea", "Leek")
 
-    response = app.test_client().get(f"/polls/{poll['pollId']}/{file}")
-
-    assert_refused(response, 409, origin=None)
-    assert "open" in response.json["detail"]
+    assert "open" in why_refused(app, poll, file)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -182,43 +174,37 @@ def test_an_unknown_poll_is_not_found(app: Flask, file: str) -> None:
 def test_too_few_ballots_are_not_exported(
     app: Flask, make_app: AppFactory, polls: Polls, file: str
 ) -> None:
-    few, enough = closed(polls, CAST[:3]), closed(polls, CAST)
+    few, enough = polls.closed(*CAST[:3], **SOUPS), polls.closed(*CAST, **SOUPS)
     strict = make_app(export_min_ballots=4)
 
-    response = strict.test_client().get(f"/polls/{few['pollId']}/{file}")
-
-    assert_refused(response, 409, origin=None)
-    assert "fewer than 4 ballots" in response.json["detail"]
+    assert "fewer than 4 ballots" in why_refused(strict, few, file)
     assert fetch(strict, enough, file)
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_no_file_comes_of_a_poll_without_ballots(app: Flask, polls: Polls, file: str) -> None:
-    poll = closed(polls, [])
+    poll = polls.closed(**SOUPS)
 
-    response = app.test_client().get(f"/polls/{poll['pollId']}/{file}")
-
-    assert_refused(response, 409, origin=None)
+    assert why_refused(app, poll, file)
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_the_order_of_votes_leaves_no_trace(app: Flask, polls: Polls, file: str) -> None:
     cast = [*CAST, ("Beet", "Pea"), ("Leek", "Beet"), ("Beet", "Pea"), ("Leek", "Pea")]
-    first, second = closed(polls, cast), closed(polls, cast[::-1])
+    first, second = polls.closed(*cast, **SOUPS), polls.closed(*cast[::-1], **SOUPS)
 
     assert fetch(app, first, file) == fetch(app, second, file)
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_says_what_it_is(app: Flask, polls: Polls, file: str) -> None:
-    poll = closed(polls, CAST)
+    poll = polls.closed(*CAST, **SOUPS)
 
-    response = app.test_client().get(f"/polls/{poll['pollId']}/{file}")
+    response = answer_of(app, poll, file)
 
-    kind = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+    kind = {"csv": "text/csv; charset=utf-8", "rctab.json": "application/json"}
     _, _, suffix = file.partition(".")
-    ending = suffix.removeprefix("rctab.")
-    assert response.content_type == kind.get(ending, "text/plain; charset=utf-8")
+    assert response.content_type == kind.get(suffix, "text/plain; charset=utf-8")
     name = f'attachment; filename="{poll["pollId"]}.{suffix}"'
     assert response.headers["Content-Disposition"] == name
 
@@ -227,12 +213,11 @@ def test_a_file_says_what_it_is(app: Flask, polls: Polls, file: str) -> None:
 def test_names_of_any_kind_keep_every_file_readable(
     app: Flask, polls: Polls, poll_type: str
 ) -> None:
-    choices = ("=1+1", "C# \\")[: 2 if poll_type == "RANKED" else 1]
+    ranks = 2 if poll_type == "RANKED" else 1
+    choices = ("=1+1", "C# \\")[:ranks]
+    places = (4, 8)[:ranks]  # of two options with one label, `vote` takes the last
     title = 'Which "one",\nC# or 1 0?'
-    poll = closed(polls, [choices], options=NASTY, title=title, pollType=poll_type)
-    places = tuple(NASTY.index(choice) + 1 for choice in choices)
-    if poll_type == "RANKED":
-        places = (4, 8)  # of two options with one label, `vote` takes the last
+    poll = polls.closed(choices, options=NASTY, title=title, pollType=poll_type)
 
     names, rankings = read_csv(fetch(app, poll, "ballots.csv"))
     assert names == [*NASTY[:3], "'=1+1", "'-5", "'@home", "'=1+1 (2)", "C# \\ (2)"]
@@ -258,7 +243,7 @@ def test_a_name_with_line_ends_stays_on_its_line() -> None:
 
 
 def test_a_summary_tells_options_of_one_name_apart(app: Flask, polls: Polls) -> None:
-    poll = closed(polls, [("Pea", "Leek")], options=("Leek", "Leek", "Pea"))
+    poll = polls.closed(("Pea", "Leek"), **SOUPS | {"options": ("Leek", "Leek", "Pea")})
 
     (only,) = json.loads(fetch(app, poll, "results.rctab.json"))["results"]
 

@@ -16,8 +16,8 @@ from allthing.database import db
 from allthing.models import VoteBallot
 from tests.api import Admin, Polls
 from tests.bodies import JSON, VOTE, changed, send, with_body
+from tests.examples import EXAMPLES
 from tests.routes import (
-    EXAMPLES,
     assert_refused,
     contents,
     leaves,

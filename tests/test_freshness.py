@@ -4,27 +4,23 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import flask_migrate
 import pytest
 import requests
 from flask import Flask
 
-from allthing import create_app
-from allthing.config import Settings
-from tests.api import Admin, Json, Polls
-from tests.conftest import ADMIN_KEY, ROOT, dispose
-from tests.postgres import PostgresServer
+from tests.api import Json, Polls
+from tests.conftest import ADMIN_KEY, ROOT
 from tests.served import WORKERS, ServedApp, served
-from tests.servers import postgres_server, redis_server
+from tests.servers import redis_server
+from tests.stopwatch import until
 
 TTL = 2
 SOON_SECONDS = 1.0
 HEAL_SECONDS = 3.0
-STEP_SECONDS = 0.02
 
 Environment = dict[str, Any]
 
@@ -58,9 +54,7 @@ def by_worker(server: ServedApp) -> dict[int, requests.Session]:
 
 
 def vote(server: ServedApp, poll: Json, session: requests.Session | None = None) -> None:
-    choice = {"rankedChoices": [poll["options"][0]["optionId"]]}
-    post = (session or server.connection()).post
-    answer = post(f"{server.url}/polls/{poll['pollId']}/vote", json=choice)
+    answer = server.vote(poll, session=session)
     assert answer.status_code == 200, answer.text
     if session:
         session.cookies.clear()  # the next vote is another one's
@@ -72,18 +66,10 @@ def votes(server: ServedApp, poll: Json, session: requests.Session | None = None
     return int(answer.json()["data"]["totalVotes"])
 
 
-def seconds_until(condition: Callable[[], bool], patience: float) -> float:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < patience, "it does not show"
-        time.sleep(STEP_SECONDS)
-    return time.monotonic() - began
-
-
 def wait_for_votes(server: ServedApp, poll: Json, count: int, patience: float) -> None:
     """Wait until each worker counts so many votes."""
     for session in by_worker(server).values():
-        seconds_until(lambda s=session: votes(server, poll, s) == count, patience)
+        until(lambda s=session: votes(server, poll, s) == count, patience)
 
 
 def run_command(settings: Environment, *words: str) -> None:
@@ -147,9 +133,7 @@ class TestMachines:
 
             run_command(settings_of_tests, "close-instance", poll["pollId"])
 
-            seconds_until(
-                lambda: poll["pollId"] not in server.get("/polls/today").text, SOON_SECONDS
-            )
+            until(lambda: poll["pollId"] not in server.get("/polls/today").text, SOON_SECONDS)
 
     def test_without_redis_it_takes_the_time_that_values_live(
         self, alone: Environment, polls: Polls
@@ -195,64 +179,3 @@ class TestMachines:
                 time.sleep(2)
                 redis.thaw()
                 wait_for_votes(other, poll, 1, HEAL_SECONDS)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with postgres_server(private=True) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def sick(settings_of_tests: Environment, postgres: PostgresServer) -> Environment:
-    """Settings with a database that is to fall ill."""
-    database = {"database_url": postgres.create_database("stale"), "redis_url": ""}
-    return settings_of_tests | database | {"cache_ttl": 1, "web_concurrency": 1}
-
-
-@pytest.fixture
-def its_polls(sick: Environment) -> Iterator[Polls]:
-    home = create_app(Settings(**sick, _env_file=None))
-    with home.app_context():
-        flask_migrate.upgrade(directory=str(ROOT / "migrations"))
-    yield Polls(home, Admin(home.test_client(use_cookies=False), ADMIN_KEY))
-    dispose(home)
-
-
-@pytest.mark.postgresql
-class TestWithoutTheDatabase:
-    @pytest.mark.parametrize("fault", ["stop", "freeze"])
-    def test_what_was_read_is_read_again_and_said_to_be_stale(
-        self, sick: Environment, postgres: PostgresServer, its_polls: Polls, fault: str
-    ) -> None:
-        poll, unread = its_polls.open(), its_polls.open()
-        results = f"/polls/{poll['pollId']}/results"
-        with served(**sick) as server:
-            vote(server, poll)
-            kept = {path: server.get(path) for path in ("/polls/today", results, f"{results}.svg")}
-            time.sleep(1.1)
-            getattr(postgres, fault)()
-            try:
-                for path in kept:
-                    server.get(path)
-                began = time.monotonic()
-                for path, before in kept.items():
-                    self.assert_stale(server.get(path), before)
-                assert time.monotonic() - began < SOON_SECONDS
-                lost = server.get(f"/polls/{unread['pollId']}/results")
-                assert (lost.status_code, "Retry-After" in lost.headers) == (503, True)
-            finally:
-                postgres.start() if fault == "stop" else postgres.thaw()
-            for path in kept:
-                seconds_until(lambda p=path: "Warning" not in server.get(p).headers, 5)
-
-    def assert_stale(self, answer: requests.Response, before: requests.Response) -> None:
-        assert answer.status_code == 200
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["Warning"].startswith("110 ")
-        assert int(answer.headers["Age"]) >= 1
-        assert "ETag" not in answer.headers
-        if answer.headers["Content-Type"] == "application/json":
-            assert answer.json() == before.json() | {"cached": True, "stale": True}
-        else:
-            assert answer.text == before.text

@@ -16,7 +16,8 @@ from allthing.database import Base, db, find
 from allthing.models import PollCategory
 from tests.api import Admin, Polls
 from tests.conftest import ADMIN_KEY
-from tests.routes import EXAMPLES, Request, contents, requests, store
+from tests.examples import EXAMPLES
+from tests.routes import Request, contents, requests, store
 
 WRONG_KEYS = (None, "wrong", "", " ", "k\xe9y", ADMIN_KEY + "x")
 UNKNOWN_IDS = ("no-such-id", "x" * 5000)

@@ -25,15 +25,6 @@ def history(client: FlaskClient, poll: Json, query: str = "") -> list[Json]:
     return response.json["data"]
 
 
-def closed(polls: Polls, *ballots: tuple[str, ...], **fields: object) -> Json:
-    """Open a poll, let it be answered, close it."""
-    poll = polls.open(**fields)
-    for ballot in ballots:
-        assert polls.vote(poll, *ballot).status_code == 200
-    polls.admin.close(poll["pollId"])
-    return poll
-
-
 def roll_over_days(admin: Admin, days: int) -> None:
     for n in range(days):
         with time_machine.travel(clock.now() + timedelta(days=n)):
@@ -41,7 +32,7 @@ def roll_over_days(admin: Admin, days: int) -> None:
 
 
 def test_worked_example_of_the_contract(polls: Polls, client: FlaskClient) -> None:
-    poll = closed(polls, *WORKED_EXAMPLE, **RANKED)
+    poll = polls.closed(*WORKED_EXAMPLE, **RANKED)
     ids = {option["label"]: option["optionId"] for option in poll["options"]}
 
     (entry,) = history(client, poll)
@@ -67,7 +58,7 @@ def test_worked_example_of_the_contract(polls: Polls, client: FlaskClient) -> No
 
 
 def test_a_single_choice_has_just_counts(polls: Polls, client: FlaskClient) -> None:
-    poll = closed(polls, ("Pea",), ("Pea",), ("Leek",), options=("Leek", "Pea", "Corn"))
+    poll = polls.closed(("Pea",), ("Pea",), ("Leek",), options=("Leek", "Pea", "Corn"))
     ids = {option["label"]: option["optionId"] for option in poll["options"]}
     pea = {"optionId": ids["Pea"], "label": "Pea", "voteCount": 2, "percentage": 66.7}
 
@@ -92,7 +83,7 @@ def test_a_single_choice_has_just_counts(polls: Polls, client: FlaskClient) -> N
 
 def test_percentages_of_a_ranked_poll_are_of_all_ballots(polls: Polls, client: FlaskClient) -> None:
     ballots = [("A", "O")] * 3 + [("C", "O")] * 2 + [("P", "O")]
-    poll = closed(polls, *ballots, **RANKED)
+    poll = polls.closed(*ballots, **RANKED)
 
     (entry,) = history(client, poll)
 
@@ -108,7 +99,7 @@ def test_percentages_of_a_ranked_poll_are_of_all_ballots(polls: Polls, client: F
 def test_a_tie_has_no_winner(
     polls: Polls, client: FlaskClient, poll_type: str, ballots: list[tuple[str, ...]]
 ) -> None:
-    (entry,) = history(client, closed(polls, *ballots, pollType=poll_type))
+    (entry,) = history(client, polls.closed(*ballots, pollType=poll_type))
 
     assert entry["winner"] is None
     assert [option["voteCount"] for option in entry["options"]] == [1, 1]
@@ -119,7 +110,7 @@ def test_a_tie_has_no_winner(
 def test_a_poll_nobody_answered_has_no_winner(
     polls: Polls, client: FlaskClient, poll_type: str
 ) -> None:
-    (entry,) = history(client, closed(polls, pollType=poll_type))
+    (entry,) = history(client, polls.closed(pollType=poll_type))
 
     assert (entry["winner"], entry["totalVotes"]) == (None, 0)
     assert [option["label"] for option in entry["options"]] == ["Leek", "Pea"]
@@ -151,7 +142,7 @@ def test_a_closed_poll_without_snapshot_is_left_out(
     polls: Polls, client: FlaskClient, make_app: AppFactory
 ) -> None:
     poll = polls.open()
-    demanding = Admin(make_app(min_votes=1).test_client(), polls.admin.headers["x-admin-key"])
+    demanding = polls.admin.at(make_app(min_votes=1))
     demanding.close(poll["pollId"])
 
     assert history(client, poll) == []
@@ -160,7 +151,7 @@ def test_a_closed_poll_without_snapshot_is_left_out(
 def test_history_tells_what_was_frozen_not_what_the_template_says_now(
     polls: Polls, client: FlaskClient
 ) -> None:
-    poll = closed(polls, ("Pea",))
+    poll = polls.closed(("Pea",))
     path = f"/templates/{poll['templateId']}"
     polls.admin.done("PATCH", path, {"title": "Worst soup"})
     new = [{"label": "Beet"}, {"label": "Onion"}]

@@ -22,7 +22,7 @@ from allthing.tally import Rankings, Runoff, instant_runoff
 from tests.api import Polls
 from tests.conftest import ROOT
 from tests.test_elections import elections, grouped
-from tests.test_exports import closed, fetch, read_csv
+from tests.test_exports import fetch, read_csv
 
 POLLS = 300
 DAY = "2031-05-04"
@@ -142,7 +142,7 @@ def test_every_file_of_a_real_election_has_every_ballot(election: dict) -> None:
     ],
 )
 def test_rcvis_takes_our_summary(app: Flask, polls: Polls, cast: list[tuple[str, ...]]) -> None:
-    poll = closed(polls, cast, options=tuple("ABCDE"))
+    poll = polls.closed(*cast, pollType="RANKED", options=tuple("ABCDE"))
     schema = SchemaV0()
 
     assert schema.validate(json.loads(fetch(app, poll, "results.rctab.json"))), schema.last_error()
@@ -159,7 +159,8 @@ def test_the_worked_tie_of_the_document_is_as_it_says() -> None:
 
 def test_names_of_any_kind_reach_the_reader(app: Flask, polls: Polls) -> None:
     names = ('Pea "1"', "# Leek, white", "=Beet", "2 1 0")
-    poll = closed(polls, [("# Leek, white", "=Beet")] * 2 + [("2 1 0", 'Pea "1"')], options=names)
+    cast = [("# Leek, white", "=Beet")] * 2 + [("2 1 0", 'Pea "1"')]
+    poll = polls.closed(*cast, pollType="RANKED", options=names)
 
     read = read_soi(fetch(app, poll, "ballots.soi"))
     votes, _, candidates, _ = votelib_blt.loads(fetch(app, poll, "ballots.blt"))

@@ -131,8 +131,7 @@ class TestReplacing:
 
     def test_the_plan_of_the_date_is_used(self, polls: Polls, admin: Admin) -> None:
         poll = polls.open()
-        plan = {"pollDate": today(), "questionOverride": "And in winter?"}
-        admin.done("PUT", f"/templates/{poll['templateId']}/plan", plan)
+        admin.plan(poll["templateId"], today(), questionOverride="And in winter?")
 
         replaced = replace(admin, poll)
 
@@ -143,8 +142,7 @@ class TestReplacing:
         self, polls: Polls, admin: Admin
     ) -> None:
         poll = polls.open()
-        plan = {"pollDate": today(), "isEnabled": False}
-        admin.done("PUT", f"/templates/{poll['templateId']}/plan", plan)
+        admin.plan(poll["templateId"], today(), isEnabled=False)
 
         response = admin.call("POST", f"/instances/{poll['pollId']}/replace")
 
@@ -176,7 +174,7 @@ class TestReplacing:
         self, polls: Polls, admin: Admin, make_app: AppFactory
     ) -> None:
         poll = polls.open()
-        strict = Admin(make_app(min_votes=2).test_client(), admin.headers["x-admin-key"])
+        strict = admin.at(make_app(min_votes=2))
 
         assert replace(strict, poll)["snapshotCreated"] is False
 

@@ -1,33 +1,25 @@
-"""Rate limits: per client, over all paths, with Redis, without one, and when it goes away."""
+"""Rate limits: per client, over all paths, wherever they are counted."""
 
 import gc
 import time
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from itertools import count
-from typing import Any
 
 import pytest
 from flask import Flask
 from limits import parse
 
 from allthing.limits import MOST_CLIENTS, Count, Windows
-from tests.api import Polls
+from tests.api import ORIGIN, Polls, ask
 from tests.conftest import AppFactory
 from tests.redis_server import client as redis_connection
-from tests.routes import ORIGIN, assert_refused, contents, requests, store
-from tests.served import WORKERS, ServedApp, served
+from tests.routes import assert_refused, contents, requests, store
 from tests.servers import redis_server
 
 PAGE = {"Origin": ORIGIN}
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.99"}
-TICKS = 0.5  # some ticks of the exchange, on a busy machine
 UNLIMITED = {"/healthz", "/readyz"}
 DAY_SECONDS = 24 * 3600  # windows are the clock's: a minute could end in the middle of a test
-
-Settings = dict[str, Any]
 
 
 @pytest.fixture(params=["on Redis", "without Redis", "on a Redis that is stopped"])
@@ -47,12 +39,6 @@ def counted(request: pytest.FixtureRequest, make_app: AppFactory) -> Iterator[Ap
                 return app
 
             yield make
-
-
-def ask(app: Flask, path: str, times: int, **arguments: object) -> list[int]:
-    """Ask this often as a page; return the status of each answer."""
-    client = app.test_client(use_cookies=False)
-    return [client.get(path, headers=PAGE, **arguments).status_code for _ in range(times)]
 
 
 class TestGlobalLimit:
@@ -186,125 +172,6 @@ class TestVoteLimit:
         assert [answer.status_code for answer in statuses] == [200, 429, 200]
 
 
-class TestProcesses:
-    """Apps of one process stand for processes: they share nothing but Redis."""
-
-    def test_they_count_together_on_redis(self, make_app: AppFactory) -> None:
-        apps = [make_app(global_rate_limit="100 per day") for _ in range(3)]
-
-        statuses = Counter(ask(app, "/", 1)[0] for _ in range(50) for app in apps)
-
-        assert statuses == {200: 100, 429: 50}
-
-    def test_few_requests_of_many_are_known_to_all_soon(self, make_app: AppFactory) -> None:
-        """Far from the limit nobody asks Redis; it is told in the background."""
-        apps = [make_app(global_rate_limit="400 per day") for _ in range(2)]
-        assert set(ask(apps[0], "/", 150)) == {200}
-        time.sleep(TICKS)
-
-        statuses = Counter(ask(apps[1], "/", 300))
-
-        assert statuses == {200: 250, 429: 50}
-
-    def test_what_one_has_refused_no_other_lets_through(self, make_app: AppFactory) -> None:
-        apps = [make_app(global_rate_limit="100 per day") for _ in range(3)]
-        assert Counter(ask(apps[0], "/", 110)) == {200: 100, 429: 10}
-
-        assert [ask(app, "/", 3) for app in apps[1:]] == [[429] * 3] * 2
-
-    def test_a_client_beyond_its_limit_costs_redis_nothing(
-        self, make_app: AppFactory, redis_url: str
-    ) -> None:
-        app = make_app(global_rate_limit="5 per day", redis_probe_interval=60)
-        ask(app, "/", 6)
-        time.sleep(TICKS)
-        with closing(redis_connection(redis_url)) as redis:
-            before = redis.info("stats")["total_commands_processed"]
-            assert set(ask(app, "/", 50)) == {429}
-            # Each tick of a process asks for what others have changed; one of those is this.
-            assert redis.info("stats")["total_commands_processed"] - before < 25
-
-    def test_without_redis_each_counts_by_itself(self, make_app: AppFactory) -> None:
-        apps = [make_app(global_rate_limit="10 per day", redis_url="") for _ in range(2)]
-
-        assert [Counter(ask(app, "/", 15)) for app in apps] == [{200: 10, 429: 5}] * 2
-
-    def test_what_they_counted_without_redis_counts_when_it_is_back(
-        self, make_app: AppFactory
-    ) -> None:
-        with redis_server(private=True) as server:
-            apps = [
-                make_app(
-                    global_rate_limit="100 per day", redis_url=server.url, redis_probe_interval=0.1
-                )
-                for _ in range(2)
-            ]
-            assert [set(ask(app, "/", 10)) for app in apps] == [{200}] * 2
-            server.stop()
-            assert [set(ask(app, "/", 30)) for app in apps] == [{200}] * 2
-            server.start()
-            wait_for_redis(*apps)
-            time.sleep(TICKS)
-
-            # It forgot the first 20, and may not know what was on its way when it stopped.
-            statuses = Counter(ask(apps[0], "/", 80))
-
-            assert 100 - 80 <= statuses[200] <= 100 - 50
-
-    def test_a_frozen_redis_counts_nothing_twice(self, make_app: AppFactory) -> None:
-        """Thawed, it does what it was asked to, though nobody waits for the answer any more.
-
-        It was asked once, and that may not have reached it: then it counts one too few.
-        """
-        with redis_server(private=True) as server:
-            app = make_app(
-                global_rate_limit="40 per day",
-                redis_url=server.url,
-                redis_timeout=0.1,
-                redis_probe_interval=0.1,
-            )
-            begun = ask(app, "/", 15)
-            server.freeze()
-            frozen = ask(app, "/", 10)
-            server.thaw()
-            wait_for_redis(app)
-            other = make_app(global_rate_limit="40 per day", redis_url=server.url)
-            thawed = ask(app, "/", 10)
-            elsewhere = ask(other, "/", 10)
-
-            counted = Counter(begun + frozen + thawed + elsewhere)
-
-        assert 40 <= counted[200] <= 41
-
-
-class TestServed:
-    """With two workers under gunicorn."""
-
-    def test_a_client_gets_exactly_its_limit(self, settings_of_tests: Settings) -> None:
-        with served(**settings_of_tests | {"global_rate_limit": "60 per day"}) as server:
-            server.workers()
-            assert crowd_of(server, 100) == {200: 60, 429: 40}
-
-    @pytest.mark.parametrize("how", ["not configured", "stopped", "frozen"])
-    def test_without_redis_it_gets_at_most_that_of_each_worker(
-        self, settings_of_tests: Settings, how: str
-    ) -> None:
-        with redis_server(private=True) as redis:
-            limited: Settings = {
-                "global_rate_limit": "20 per day",
-                "redis_url": "" if how == "not configured" else redis.url,
-                "redis_timeout": 0.2,
-            }
-            with served(**settings_of_tests | limited) as server:
-                server.workers("/readyz")
-                if how != "not configured":
-                    {"stopped": redis.stop, "frozen": redis.freeze}[how]()
-                statuses = crowd_of(server, 100)
-
-        assert set(statuses) == {200, 429}
-        assert 20 <= statuses[200] <= WORKERS * 20
-
-
 def test_a_spoiled_counter_does_not_switch_a_limit_off(
     make_app: AppFactory, redis_url: str
 ) -> None:
@@ -330,17 +197,3 @@ def test_any_number_of_clients_takes_little_memory(make_app: AppFactory) -> None
 
     assert next(clients) == 2 * MOST_CLIENTS + 1
     assert sum(isinstance(found, Count) for found in gc.get_objects()) <= MOST_CLIENTS
-
-
-def crowd_of(server: ServedApp, number: int) -> Counter[int]:
-    """Ask this often, some at a time, each on a connection of its own; count the statuses."""
-    with ThreadPoolExecutor(8) as pool:
-        return Counter(answer.status_code for answer in pool.map(server.get, ["/"] * number))
-
-
-def wait_for_redis(*apps: Flask) -> None:
-    for app in apps:
-        until = time.monotonic() + 3
-        while app.test_client().get("/readyz").json["components"]["redis"] != "healthy":
-            assert time.monotonic() < until, "Redis is back, but not for us"
-            time.sleep(0.02)

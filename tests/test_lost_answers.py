@@ -1,7 +1,6 @@
 """A vote whose connection to PostgreSQL is lost: what became of it is found out, if it can be."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -15,17 +14,11 @@ from tests.api import Json, Polls
 from tests.conftest import AppFactory
 from tests.faults.relay import Relay
 from tests.queries import count_ballots, engine_of, wait_for_lock
+from tests.stopwatch import until
 
 pytestmark = pytest.mark.postgresql
 
 WAITING = text("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ def test_a_vote_that_arrived_is_answered_though_the_databases_answer_was_lost(
     with ThreadPoolExecutor(1) as pool:
         relay.delay = 0.3
         vote = vote_later(pool, polls, far_app, second, voter)
-        until(lambda: count_ballots(app) == 2)
+        until(lambda: count_ballots(app) == 2, 5)
         relay.delay = 0.0
         relay.break_all()
 
@@ -81,7 +74,7 @@ def test_a_vote_whose_connection_the_server_ended_is_sent_again(
         with engine_of(app).begin() as killer:
             (pid,) = killer.scalars(WAITING)
             killer.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-        until(lambda: pid not in waiting(app))
+        until(lambda: pid not in waiting(app), 5)
         wait_for_lock(engine_of(app))
         holder.rollback()
 

@@ -5,16 +5,14 @@ from collections import defaultdict
 from xml.etree import ElementTree as ET
 
 import pytest
-from flask.testing import FlaskClient
 
 from allthing import pictures
-from tests.api import Admin, Json, Polls
-from tests.pictured import CENTER_SQUEEZE, DOCUMENTED, FOLDER, TIE, result_of
+from tests.api import Json
+from tests.pictured import CENTER_SQUEEZE, DOCUMENTED, FOLDER, HOSTILE, TIE, result_of
+from tests.svg import NS, ballots_in, bars, ribbons, texts
 
-NS = "{http://www.w3.org/2000/svg}"
 HARMLESS = {"svg", "title", "desc", "style", "defs", "pattern", "g", "rect", "path", "line"}
 HARMLESS |= {"text", "tspan"}
-HOSTILE = '</text><script>alert("1")</script>'
 LONG = "A proposal to extend the opening hours of the library on weekends and holidays"
 BATCH = {("A",): 40, ("B",): 38, ("C", "B"): 20, ("D", "C"): 2, ("E", "A"): 2, ("F",): 2}
 LOT = {("A",): 6, ("B", "C"): 3, ("C", "B"): 3, ("D", "A"): 5}
@@ -37,37 +35,6 @@ each_result = pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
 
 def drawn(result: Json) -> ET.Element:
     return ET.fromstring(pictures.draw(result))
-
-
-def texts(picture: ET.Element) -> list[str]:
-    """Return the lines that are written in a picture, without what only a pointer shows."""
-    return [
-        "".join(t for part in text.iter(f"{NS}tspan") for t in (part.text or "", part.tail or ""))
-        for text in picture.iter(f"{NS}text")
-    ]
-
-
-def bars(picture: ET.Element, size: str) -> dict[str, float]:
-    """Return each bar's length by its title, which says what it is and ends with its ballots."""
-    found = (bar for bar in picture.iter(f"{NS}rect") if bar.get("class", "").startswith("bar"))
-    return {bar.findtext(f"{NS}title", ""): float(bar.get(size, "")) for bar in found}
-
-
-def ballots_in(title: str) -> int:
-    return int(re.search(r"([\d,]+) ballots?$", title)[1].replace(",", ""))
-
-
-def ribbons(picture: ET.Element) -> list[tuple[str, str, int, float]]:
-    """Return who hands how many ballots to whom, and how high the ribbon is."""
-    found = []
-    for path in picture.iter(f"{NS}path"):
-        if path.get("class", "").startswith("moves"):
-            source, heir = path.findtext(f"{NS}title", "").rsplit(":", 1)[0].split(" → ")
-            numbers = [float(n) for n in re.findall(r"-?[\d.]+", path.get("d", ""))]
-            leaves, arrives = numbers[-1] - numbers[1], numbers[8] - numbers[7]
-            assert leaves == pytest.approx(arrives, abs=0.02)
-            found.append((source, heir, ballots_in(path.findtext(f"{NS}title", "")), leaves))
-    return found
 
 
 @each_result
@@ -269,61 +236,3 @@ def test_options_that_share_a_colour_differ_in_pattern() -> None:
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_pictures_of_the_documentation_are_as_drawn_now(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == pictures.draw(DOCUMENTED[name])
-
-
-def test_picture_is_served_as_an_image_that_can_do_nothing(
-    polls: Polls, client: FlaskClient
-) -> None:
-    poll = polls.open(options=(HOSTILE, "Pea"))
-    polls.vote(poll, HOSTILE)
-
-    response = client.get(f"/polls/{poll['pollId']}/results.svg")
-
-    assert response.status_code == 200
-    assert response.content_type == "image/svg+xml"
-    assert (
-        response.headers["Content-Security-Policy"]
-        == "default-src 'none'; style-src 'unsafe-inline'"
-    )
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert response.text == pictures.draw(polls.results(poll))
-    assert "<script" not in response.text
-
-
-def test_a_vote_changes_the_picture_at_once(polls: Polls, client: FlaskClient) -> None:
-    poll = polls.open(pollType="RANKED", options=("Leek", "Pea"))
-    path = f"/polls/{poll['pollId']}/results.svg"
-    assert "No ballots yet." in client.get(path).text
-
-    polls.vote(poll, "Pea", "Leek")
-
-    assert "Pea wins with every active ballot" in client.get(path).text
-
-
-def test_a_closed_poll_keeps_its_picture(polls: Polls, admin: Admin, client: FlaskClient) -> None:
-    poll = polls.open(pollType="RANKED", options=("Park", "Museum", "Library", "Café"))
-    for ranking, count in {
-        ("Park", "Museum"): 3,
-        ("Museum", "Park"): 2,
-        ("Café", "Museum"): 2,
-    }.items():
-        for _ in range(count):
-            polls.vote(poll, *ranking)
-    path = f"/polls/{poll['pollId']}/results.svg"
-    before = ET.fromstring(client.get(path).text)
-
-    admin.close(poll["pollId"])
-
-    after = ET.fromstring(client.get(path).text)
-    assert ribbons(after) == ribbons(before) != []
-    assert bars(after, "height") == bars(before, "height")
-    assert [text.replace("ahead", "winner").replace(" so far", "") for text in texts(before)] == (
-        texts(after)
-    )
-
-
-def test_an_unknown_poll_has_no_picture(client: FlaskClient) -> None:
-    response = client.get("/polls/unknown/results.svg")
-
-    assert response.status_code == 404
-    assert response.content_type == "application/problem+json"

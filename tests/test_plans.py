@@ -1,6 +1,7 @@
-"""Plans over HTTP: what is stored for a date, and what its rollover makes of it."""
+"""Plans over HTTP: what is stored for a date, replaced, refused and deleted."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
@@ -11,7 +12,6 @@ from sqlalchemy import text
 from allthing.database import db, find
 from allthing.models import PollTemplate
 from tests.api import Admin, Json, today
-from tests.queries import statements
 
 TODAY = date.fromisoformat(today())
 DAY = TODAY.isoformat()
@@ -22,25 +22,6 @@ UNKNOWN = "00000000-0000-0000-0000-000000000000"
 @pytest.fixture
 def template(admin: Admin) -> Json:
     return admin.template(question="Which?")
-
-
-def put_plan(admin: Admin, template: Json, **fields: object) -> Json:
-    body = {"pollDate": DAY} | fields
-    return admin.done("PUT", f"/templates/{template['id']}/plan", body)
-
-
-def put_options(admin: Admin, template: Json, options: object = SOUPS) -> Json:
-    body = {"pollDate": DAY, "options": options}
-    return admin.done("PUT", f"/templates/{template['id']}/plan/options", body)
-
-
-def plan_of(admin: Admin, template: Json, day: object = DAY) -> Json | None:
-    return admin.done("GET", f"/templates/{template['id']}/plan?pollDate={day}")["plan"]
-
-
-def opened(admin: Admin, day: object = DAY) -> list[Json]:
-    admin.rollover(day)
-    return admin.done("GET", f"/instances?pollDate={day}")["instances"]
 
 
 def wait_for_waiting(transactions: int) -> None:
@@ -54,14 +35,14 @@ def wait_for_waiting(transactions: int) -> None:
 
 class TestUpsert:
     def test_a_date_without_a_plan_has_null(self, admin: Admin, template: Json) -> None:
-        assert plan_of(admin, template) is None
+        assert admin.planned(template["id"], DAY) is None
 
     def test_a_new_plan_is_enabled_unless_said_otherwise(
         self, admin: Admin, template: Json
     ) -> None:
-        answer = put_plan(admin, template)
+        answer = admin.plan(template["id"], DAY)
 
-        assert plan_of(admin, template) == {
+        assert admin.planned(template["id"], DAY) == {
             "id": answer["planId"],
             "templateId": template["id"],
             "pollDate": DAY,
@@ -72,12 +53,12 @@ class TestUpsert:
         assert answer["ok"] is True
 
     def test_an_update_touches_only_what_is_sent(self, admin: Admin, template: Json) -> None:
-        first = put_plan(admin, template, questionOverride="Which today?", isEnabled=False)
-        put_options(admin, template)
+        first = admin.plan(template["id"], DAY, questionOverride="Which today?", isEnabled=False)
+        admin.plan_options(template["id"], DAY, SOUPS)
 
-        again = put_plan(admin, template, isEnabled=True)
+        again = admin.plan(template["id"], DAY, isEnabled=True)
 
-        plan = plan_of(admin, template)
+        plan = admin.planned(template["id"], DAY)
         assert again["planId"] == first["planId"] == plan["id"]
         assert (plan["isEnabled"], plan["questionOverride"]) == (True, "Which today?")
         assert [option["label"] for option in plan["options"]] == ["Onion", "Beet"]
@@ -86,27 +67,31 @@ class TestUpsert:
     def test_an_empty_question_takes_the_override_back(
         self, admin: Admin, template: Json, nothing: str | None
     ) -> None:
-        put_plan(admin, template, questionOverride="Which today?", isEnabled=False)
+        admin.plan(template["id"], DAY, questionOverride="Which today?", isEnabled=False)
 
-        put_plan(admin, template, questionOverride=nothing)
+        admin.plan(template["id"], DAY, questionOverride=nothing)
 
-        plan = plan_of(admin, template)
+        plan = admin.planned(template["id"], DAY)
         assert (plan["isEnabled"], plan["questionOverride"]) == (False, None)
 
     def test_plans_of_other_dates_and_templates_stay(self, admin: Admin, template: Json) -> None:
-        put_plan(admin, template, isEnabled=False)
+        admin.plan(template["id"], DAY, isEnabled=False)
 
-        assert plan_of(admin, template, TODAY + timedelta(days=1)) is None
-        assert plan_of(admin, admin.template()) is None
+        assert admin.planned(template["id"], TODAY + timedelta(days=1)) is None
+        assert admin.planned(admin.template()["id"], DAY) is None
 
     @pytest.mark.postgresql
-    @pytest.mark.parametrize("put", [put_plan, put_options])
+    @pytest.mark.parametrize(
+        ("put", "fields"),
+        [(Admin.plan, []), (Admin.plan_options, [SOUPS])],
+        ids=["put_plan", "put_options"],
+    )
     def test_eight_at_once_make_one_plan(
-        self, admin: Admin, template: Json, app: Flask, put
+        self, admin: Admin, template: Json, app: Flask, put: Callable[..., Json], fields: list
     ) -> None:
         with ThreadPoolExecutor(8) as pool, app.app_context():
             find(PollTemplate, template["id"], lock="change")
-            answers = [pool.submit(put, admin, template) for _ in range(8)]
+            answers = [pool.submit(put, admin, template["id"], DAY, *fields) for _ in range(8)]
             wait_for_waiting(8)
             db.session.rollback()
 
@@ -115,9 +100,9 @@ class TestUpsert:
 
 class TestOptions:
     def test_options_make_the_plan_if_there_is_none(self, admin: Admin, template: Json) -> None:
-        answer = put_options(admin, template)
+        answer = admin.plan_options(template["id"], DAY, SOUPS)
 
-        plan = plan_of(admin, template)
+        plan = admin.planned(template["id"], DAY)
         assert answer == {"ok": True, "planId": plan["id"], "optionCount": 2}
         assert plan["isEnabled"] is True
         assert [(o["label"], o["sortOrder"]) for o in plan["options"]] == [
@@ -128,12 +113,12 @@ class TestOptions:
     def test_options_replace_those_before_and_leave_the_rest(
         self, admin: Admin, template: Json
     ) -> None:
-        put_plan(admin, template, questionOverride="Which today?")
-        put_options(admin, template, [{"label": label} for label in "ABC"])
+        admin.plan(template["id"], DAY, questionOverride="Which today?")
+        admin.plan_options(template["id"], DAY, [{"label": label} for label in "ABC"])
 
-        put_options(admin, template)
+        admin.plan_options(template["id"], DAY, SOUPS)
 
-        plan = plan_of(admin, template)
+        plan = admin.planned(template["id"], DAY)
         assert [option["label"] for option in plan["options"]] == ["Onion", "Beet"]
         assert plan["questionOverride"] == "Which today?"
 
@@ -157,14 +142,14 @@ class TestRefusals:
     def test_a_bad_body_changes_nothing(
         self, admin: Admin, template: Json, path: str, body: Json
     ) -> None:
-        put_options(admin, template)
-        before = plan_of(admin, template)
+        admin.plan_options(template["id"], DAY, SOUPS)
+        before = admin.planned(template["id"], DAY)
 
         refused = admin.call("PUT", f"/templates/{template['id']}/{path}", body)
 
         assert refused.status_code == 422
         assert isinstance(refused.json["detail"], str)
-        assert plan_of(admin, template) == before
+        assert admin.planned(template["id"], DAY) == before
 
     @pytest.mark.parametrize("query", ["", "?pollDate=", "?pollDate=2031-5-4"])
     @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -196,145 +181,26 @@ class TestRefusals:
 
 class TestDeletion:
     def test_a_deleted_plan_is_gone_with_its_options(self, admin: Admin, template: Json) -> None:
-        plan_id = put_options(admin, template)["planId"]
+        plan_id = admin.plan_options(template["id"], DAY, SOUPS)["planId"]
         path = f"/templates/{template['id']}/plan?pollDate={DAY}"
 
         assert admin.done("DELETE", path) == {"ok": True, "planId": plan_id}
 
-        assert plan_of(admin, template) is None
+        assert admin.planned(template["id"], DAY) is None
         assert admin.call("DELETE", path).status_code == 404
 
     def test_another_date_keeps_its_plan(self, admin: Admin, template: Json) -> None:
-        put_plan(admin, template)
+        admin.plan(template["id"], DAY)
         tomorrow = TODAY + timedelta(days=1)
         path = f"/templates/{template['id']}/plan?pollDate={tomorrow}"
 
         assert admin.call("DELETE", path).status_code == 404
-        assert plan_of(admin, template) is not None
-
-
-class TestList:
-    def listed(self, admin: Admin, template: Json, first: object, last: object) -> list[Json]:
-        path = f"/templates/{template['id']}/plans?from={first}&to={last}"
-        return admin.done("GET", path)["plans"]
-
-    def test_both_ends_belong_to_the_period(self, admin: Admin, template: Json) -> None:
-        days = [TODAY + timedelta(days=n) for n in range(5)]
-        for day in reversed(days):
-            put_plan(admin, template, pollDate=day.isoformat())
-        put_plan(admin, admin.template(), pollDate=days[2].isoformat())
-
-        plans = self.listed(admin, template, days[1], days[3])
-
-        assert [plan["pollDate"] for plan in plans] == [d.isoformat() for d in days[1:4]]
-        assert plans[0] == plan_of(admin, template, days[1])
-
-    def test_a_period_may_be_a_year(self, admin: Admin, template: Json) -> None:
-        put_options(admin, template)
-
-        (plan,) = self.listed(admin, template, DAY, TODAY + timedelta(days=365))
-
-        assert plan == plan_of(admin, template)
-
-    @pytest.mark.parametrize(
-        "query",
-        [
-            "",
-            f"from={DAY}",
-            f"to={DAY}",
-            f"from={DAY}&to=soon",
-            f"from={DAY}&to={TODAY - timedelta(days=1)}",
-            f"from={DAY}&to={TODAY + timedelta(days=366)}",
-            "from=0001-01-01&to=9999-12-31",
-        ],
-    )
-    def test_a_bad_period_is_refused(self, admin: Admin, template: Json, query: str) -> None:
-        refused = admin.call("GET", f"/templates/{template['id']}/plans?{query}")
-
-        assert refused.status_code == 422
-        assert isinstance(refused.json["detail"], str)
-
-    def test_it_takes_as_many_queries_for_nine_plans_as_for_two(
-        self, admin: Admin, template: Json, app: Flask
-    ) -> None:
-        with app.app_context():
-            engine = db.engine
-
-        def queries(plans: int) -> int:
-            for n in range(plans):
-                put_options_on(admin, template, TODAY + timedelta(days=n))
-            with statements(engine) as sent:
-                found = self.listed(admin, template, DAY, TODAY + timedelta(days=30))
-            assert [len(plan["options"]) for plan in found] == [2] * plans
-            return len(sent)
-
-        assert queries(2) == queries(9)
-
-
-def put_options_on(admin: Admin, template: Json, day: date) -> None:
-    body = {"pollDate": day.isoformat(), "options": SOUPS}
-    admin.done("PUT", f"/templates/{template['id']}/plan/options", body)
-
-
-class TestRollover:
-    def test_a_disabled_date_is_skipped_and_only_that_one(
-        self, admin: Admin, template: Json
-    ) -> None:
-        put_plan(admin, template, isEnabled=False)
-
-        assert opened(admin) == []
-        assert len(opened(admin, TODAY + timedelta(days=1))) == 1
-
-    def test_a_date_enabled_again_is_opened(self, admin: Admin, template: Json) -> None:
-        put_plan(admin, template, isEnabled=False)
-        opened(admin)
-
-        put_plan(admin, template, isEnabled=True)
-
-        assert len(opened(admin)) == 1
-
-    def test_the_question_and_options_of_the_date_are_asked(
-        self, admin: Admin, template: Json
-    ) -> None:
-        put_plan(admin, template, questionOverride="Which today?")
-        put_options(admin, template)
-
-        (planned,) = opened(admin)
-        (usual,) = opened(admin, TODAY + timedelta(days=1))
-
-        assert planned["question"] == "Which today?"
-        assert [option["label"] for option in planned["options"]] == ["Onion", "Beet"]
-        assert usual["question"] == "Which?"
-        assert [option["label"] for option in usual["options"]] == ["Leek", "Pea"]
-
-    def test_what_a_plan_leaves_open_is_the_templates(self, admin: Admin, template: Json) -> None:
-        put_plan(admin, template, questionOverride="Which today?")
-        put_plan(admin, template, questionOverride=None)
-
-        (instance,) = opened(admin)
-
-        assert instance["question"] == "Which?"
-        assert [option["label"] for option in instance["options"]] == ["Leek", "Pea"]
-
-    def test_a_deleted_plan_counts_no_more(self, admin: Admin, template: Json) -> None:
-        put_plan(admin, template, isEnabled=False)
-        admin.done("DELETE", f"/templates/{template['id']}/plan?pollDate={DAY}")
-
-        assert len(opened(admin)) == 1
-
-    def test_an_open_poll_is_not_changed_by_a_later_plan(
-        self, admin: Admin, template: Json
-    ) -> None:
-        before = opened(admin)
-
-        put_plan(admin, template, isEnabled=False, questionOverride="Which today?")
-
-        assert opened(admin) == before
+        assert admin.planned(template["id"], DAY) is not None
 
 
 def test_every_change_of_a_plan_is_audited(admin: Admin, template: Json) -> None:
-    plan_id = put_plan(admin, template, isEnabled=False)["planId"]
-    put_options(admin, template)
+    plan_id = admin.plan(template["id"], DAY, isEnabled=False)["planId"]
+    admin.plan_options(template["id"], DAY, SOUPS)
     admin.done("DELETE", f"/templates/{template['id']}/plan?pollDate={DAY}")
 
     deleted, replaced, upserted = admin.audit(entityType="plan", entityId=plan_id)

@@ -13,8 +13,8 @@ from allthing.endpoints import endpoint_of
 from tests.api import Polls
 from tests.bodies import JSON, VOTE
 from tests.conftest import AppFactory
+from tests.examples import EXAMPLES
 from tests.routes import (
-    EXAMPLES,
     HEADERS,
     Request,
     assert_refused,

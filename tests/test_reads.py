@@ -132,7 +132,7 @@ class TestTooFewBallots:
 
     @pytest.fixture
     def demanding(self, make_app: AppFactory, admin: Admin) -> Admin:
-        return Admin(make_app(min_votes=1).test_client(), admin.headers["x-admin-key"])
+        return admin.at(make_app(min_votes=1))
 
     def test_its_end_shows_at_once(self, polls: Polls, demanding: Admin) -> None:
         poll = polls.open()

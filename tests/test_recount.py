@@ -9,14 +9,15 @@ import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from allthing import clock
 from allthing.database import db
 from allthing.models import PollInstance, PollResultSnapshot, VoteBallot
 from tests.api import Json, Polls, today
 from tests.conftest import AppFactory
-from tests.test_exports import CAST, closed
+from tests.snapshots import lose_snapshots
+from tests.test_exports import CAST, SOUPS
 
 Tamper = Callable[[PollResultSnapshot], None]
 
@@ -66,7 +67,7 @@ def miscount(snapshot: PollResultSnapshot) -> None:
 def test_a_result_that_the_ballots_bear_out_is_the_same(
     runner: FlaskCliRunner, polls: Polls
 ) -> None:
-    poll = closed(polls, CAST)
+    poll = polls.closed(*CAST, **SOUPS)
 
     result = runner.invoke(args=["recount", poll["pollId"]])
 
@@ -89,7 +90,7 @@ def test_a_result_that_the_ballots_bear_out_is_the_same(
 def test_a_tampered_snapshot_is_found(
     app: Flask, runner: FlaskCliRunner, polls: Polls, change: Tamper, fields: list[str]
 ) -> None:
-    poll = closed(polls, [*CAST, ("Pea", "Leek")])
+    poll = polls.closed(*CAST, ("Pea", "Leek"), **SOUPS)
     tamper(app, poll, change)
 
     result = runner.invoke(args=["recount", poll["pollId"]])
@@ -102,7 +103,7 @@ def test_a_tampered_snapshot_is_found(
 
 
 def test_the_status_is_not_compared(app: Flask, runner: FlaskCliRunner, polls: Polls) -> None:
-    poll = closed(polls, CAST)
+    poll = polls.closed(*CAST, **SOUPS)
     tamper(app, poll, lambda snapshot: snapshot.results.update(status="OPEN"))
 
     assert runner.invoke(args=["recount", poll["pollId"]]).exit_code == 0
@@ -112,7 +113,7 @@ def test_a_ballot_that_came_later_is_found(
     app: Flask, runner: FlaskCliRunner, polls: Polls
 ) -> None:
     """The database lets none in, unless somebody opens the poll behind the app's back."""
-    poll = closed(polls, [("Pea",), ("Leek",)], pollType="SINGLE")
+    poll = polls.closed(("Pea",), ("Leek",), **SOUPS | {"pollType": "SINGLE"})
     with app.app_context():
         instance = db.session.get(PollInstance, poll["pollId"])
         instance.status = "OPEN"
@@ -133,7 +134,7 @@ def test_a_ballot_that_came_later_is_found(
 def test_the_newest_version_is_what_counts(
     app: Flask, runner: FlaskCliRunner, polls: Polls
 ) -> None:
-    poll = closed(polls, CAST)
+    poll = polls.closed(*CAST, **SOUPS)
     tamper(app, poll, crown)
     assert runner.invoke(args=["recount", poll["pollId"]]).exit_code == 1
 
@@ -163,7 +164,7 @@ def test_what_has_no_result_is_refused(
 
 
 def test_recount_answers_in_json(app: Flask, runner: FlaskCliRunner, polls: Polls) -> None:
-    poll = closed(polls, CAST, title="Best soup")
+    poll = polls.closed(*CAST, **SOUPS, title="Best soup")
     tamper(app, poll, crown)
 
     result = runner.invoke(args=["recount", poll["pollId"], "--json"])
@@ -183,8 +184,8 @@ def test_recount_answers_in_json(app: Flask, runner: FlaskCliRunner, polls: Poll
 
 def test_all_closed_polls_are_verified(app: Flask, runner: FlaskCliRunner, polls: Polls) -> None:
     for _ in range(3):
-        closed(polls, CAST)
-    bad = closed(polls, [*CAST, ("Pea", "Leek")], title="Best soup")
+        polls.closed(*CAST, **SOUPS)
+    bad = polls.closed(*CAST, ("Pea", "Leek"), **SOUPS, title="Best soup")
     polls.open()
 
     fine = runner.invoke(args=["verify-results", "--all"])
@@ -200,10 +201,10 @@ def test_all_closed_polls_are_verified(app: Flask, runner: FlaskCliRunner, polls
 def test_the_polls_of_one_day_are_verified(
     app: Flask, runner: FlaskCliRunner, polls: Polls
 ) -> None:
-    tamper(app, closed(polls, CAST), crown)
+    tamper(app, polls.closed(*CAST, **SOUPS), crown)
     tomorrow = date.fromisoformat(today()) + timedelta(days=1)
     with time_machine.travel(clock.now() + timedelta(days=1), tick=False):
-        closed(polls, CAST)
+        polls.closed(*CAST, **SOUPS)
 
     assert runner.invoke(args=["verify-results", "--date", today()]).exit_code == 1
     fine = runner.invoke(args=["verify-results", "--date", tomorrow.isoformat()])
@@ -214,10 +215,8 @@ def test_the_polls_of_one_day_are_verified(
 def test_a_poll_without_snapshot_is_named_but_no_difference(
     app: Flask, runner: FlaskCliRunner, polls: Polls
 ) -> None:
-    poll = closed(polls, CAST)
-    with app.app_context():
-        db.session.execute(delete(PollResultSnapshot))
-        db.session.commit()
+    poll = polls.closed(*CAST, **SOUPS)
+    lose_snapshots(app)
 
     result = runner.invoke(args=["verify-results", "--all", "--json"])
 
@@ -233,7 +232,7 @@ def test_verifying_wants_all_or_a_day(runner: FlaskCliRunner, arguments: list[st
 
 
 def test_a_recount_changes_nothing(app: Flask, runner: FlaskCliRunner, polls: Polls) -> None:
-    poll = closed(polls, CAST)
+    poll = polls.closed(*CAST, **SOUPS)
     tamper(app, poll, crown)
 
     runner.invoke(args=["recount", poll["pollId"]])

@@ -101,7 +101,7 @@ def test_too_few_ballots_make_no_snapshot_but_the_result_is_there(
 ) -> None:
     poll = polls.open()
     polls.vote(poll, "Pea")
-    demanding = Admin(make_app(min_votes=2).test_client(), admin.headers["x-admin-key"])
+    demanding = admin.at(make_app(min_votes=2))
 
     assert demanding.close(poll["pollId"])["snapshotCreated"] is False
     assert polls.results(poll)["totalVotes"] == 1

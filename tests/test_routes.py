@@ -1,4 +1,4 @@
-"""The table that other tests walk, `tests/routes.py`, is complete and true."""
+"""The table that other tests walk, `tests/examples.py`, is complete and true."""
 
 import json
 
@@ -8,8 +8,8 @@ from allthing.endpoints import endpoint_of
 from allthing.inputs import Input, Query
 from tests.api import Polls
 from tests.bodies import every_input, send, with_body
+from tests.examples import EXAMPLES
 from tests.routes import (
-    EXAMPLES,
     Request,
     leaves,
     requests,
@@ -27,7 +27,7 @@ class TestExamples:
             if request.method != "GET" and request.endpoint not in EXAMPLES
         }
 
-        assert not missing, "add an example of each to tests/routes.py"
+        assert not missing, "add an example of each to tests/examples.py"
 
     def test_every_one_has_a_body_or_a_query_where_the_route_reads_one(self, app: Flask) -> None:
         for request in requests(app, {}):
@@ -46,7 +46,7 @@ class TestExamples:
                 of_an_import = model.__name__.startswith("Imported")  # see tests of the import
                 if model.__module__.startswith("allthing.") and not of_an_import:
                     read = {field.alias or name for name, field in model.model_fields.items()}
-                    assert read <= known, f"{model.__name__}: add an example to tests/routes.py"
+                    assert read <= known, f"{model.__name__}: add an example to tests/examples.py"
 
     def test_every_one_is_taken(self, app: Flask, polls: Polls) -> None:
         for number, request in enumerate(requests(app, {})):

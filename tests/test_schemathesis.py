@@ -20,7 +20,8 @@ from allthing.config import Settings
 from allthing.openapi import build_document
 from tests.api import Json, Polls
 from tests.conftest import ADMIN_KEY, SECRET_KEY
-from tests.routes import PLANNED_DAY, fill, store
+from tests.examples import PLANNED_DAY
+from tests.routes import fill, store
 
 pytestmark = pytest.mark.postgresql
 

@@ -1,9 +1,7 @@
 """Tallies: exact at any moment, whoever adds or deletes ballots; what a closing does with them."""
 
 from datetime import timedelta
-from pathlib import Path
 
-import flask_migrate
 import pytest
 import time_machine
 from flask import Flask
@@ -15,35 +13,21 @@ from allthing import clock
 from allthing.database import db
 from allthing.models import PollInstance, VoteBallot, VoteTally
 from tests.api import Admin, Json, Polls
-from tests.conftest import ROOT, AppFactory
-from tests.queries import engine_of, statements
-from tests.servers import postgres_server
+from tests.queries import engine_of, statements, tallied
+from tests.snapshots import take
 
 RANKED = {"pollType": "RANKED", "options": ("Leek", "Pea", "Corn", "Beet")}
-BEFORE_TALLIES = "4c1d70b35e92"
-TALLIED = text(
-    'SELECT "instanceId", ranking, sum(votes) FROM "voteTallies" '
-    "GROUP BY 1, 2 HAVING sum(votes) <> 0 ORDER BY 1, 2"
-)
 COUNTED = text(
     'SELECT "instanceId", ranking, count(*) FROM "voteBallots" GROUP BY 1, 2 ORDER BY 1, 2'
 )
-SCHEDULE = """
-INSERT INTO "pollCategories" (id, key, name, "sortOrder") VALUES ('c', 'food', 'Food', 0);
-INSERT INTO "pollTemplates" (id, "categoryId", key, title, "pollType", audience, "durationDays",
-    "isActive") VALUES ('t', 'c', 'soup', 'Soup', 'RANKED', 'PUBLIC', 1, true);
-INSERT INTO "pollInstances" (id, "templateId", "categoryId", "pollDate", "closeDate", title,
-    "pollType", audience, status)
-    VALUES ('i', 't', 'c', '2031-05-04', '2031-05-04', 'Soup', 'RANKED', 'PUBLIC', 'CLOSED');
-"""
 
 
 def tallies(app: Flask) -> list[tuple[str, str, int]]:
     """Return what is tallied, which has to be what is counted."""
     with engine_of(app).connect() as connection:
-        tallied = [tuple(row) for row in connection.execute(TALLIED)]
-        assert tallied == [tuple(row) for row in connection.execute(COUNTED)]
-    return tallied
+        kept = tallied(connection)
+        assert kept == [tuple(row) for row in connection.execute(COUNTED)]
+    return kept
 
 
 def ballot(poll: Json, number: int, ranking: str = "0") -> Json:
@@ -232,7 +216,7 @@ class TestClosing:
         polls.vote(poll, "Pea", "Leek")
         spoil(app, poll)
 
-        taken = admin.done("POST", f"/instances/{poll['pollId']}/snapshot")["snapshot"]
+        taken = take(admin, poll)
 
         assert taken["totalBallots"] == 1
         assert admin.audit(action="tallies_corrected") == []
@@ -255,47 +239,3 @@ class TestClosing:
 
         admin.done("POST", "/snapshots/regenerate")
         assert runner.invoke(args=["verify-results", "--all"]).exit_code == 0
-
-
-class TestMigration:
-    """An existing database, with polls and ballots of the release before."""
-
-    def check(self, app: Flask) -> None:
-        engine = engine_of(app)
-        folder = str(ROOT / "migrations")
-        ballots = 'INSERT INTO "voteBallots" (id, "instanceId", "voterTokenHash", "ipHash", ranking'
-        with app.app_context():
-            flask_migrate.upgrade(directory=folder, revision=BEFORE_TALLIES)
-            with engine.begin() as connection:
-                for statement in SCHEDULE.split(";\n")[:-1]:
-                    connection.execute(text(statement))
-                for number in range(7):
-                    place = "0.1" if number % 3 else "1.0.2"
-                    connection.execute(
-                        text(
-                            f"{ballots}, \"createdAt\") VALUES ('b{number}', 'i', 'v{number}', "
-                            f"'a', '{place}', '2031-05-04 12:00:00+00:00')"
-                        )
-                    )
-            flask_migrate.upgrade(directory=folder)
-            with engine.begin() as connection:
-                filled = [tuple(row) for row in connection.execute(TALLIED)]
-                connection.execute(text("""DELETE FROM "voteBallots" WHERE id = 'b1'"""))
-                discounted = [tuple(row) for row in connection.execute(TALLIED)]
-            flask_migrate.downgrade(directory=folder, revision=BEFORE_TALLIES)
-            with engine.begin() as connection:  # nothing counts or refuses any more
-                connection.execute(text("""DELETE FROM "voteBallots" WHERE id = 'b2'"""))
-            flask_migrate.upgrade(directory=folder)
-            with engine.begin() as connection:
-                again = [tuple(row) for row in connection.execute(TALLIED)]
-        assert filled == [("i", "0.1", 4), ("i", "1.0.2", 3)]
-        assert discounted == [("i", "0.1", 3), ("i", "1.0.2", 3)]
-        assert again == [("i", "0.1", 2), ("i", "1.0.2", 3)]
-
-    @pytest.mark.postgresql
-    def test_tallies_are_made_of_the_ballots_there_are(self, make_app: AppFactory) -> None:
-        with postgres_server() as server:
-            self.check(make_app(database_url=server.create_database("tallies")))
-
-    def test_so_they_are_on_sqlite(self, make_app: AppFactory, tmp_path: Path) -> None:
-        self.check(make_app(database_url=f"sqlite:///{tmp_path / 'old.db'}"))

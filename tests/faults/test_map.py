@@ -122,7 +122,7 @@ TESTS: dict[str, list[str]] = {
         "test_ballots.py::test_the_same_vote_thirty_times_at_once_is_one_ballot",
         "test_voting.py::test_thirty_retries_at_once_make_one_ballot",
     ],
-    "B61": ["test_served.py::test_one_voter_on_thirty_connections_has_one_ballot"],
+    "B61": ["postgresql/test_served.py::test_one_voter_on_thirty_connections_has_one_ballot"],
     "B62": [FOREIGN, "test_cors.py::test_our_pages_and_programs_may_vote"],
     "B63": [FOREIGN, "test_cors.py::test_foreign_page_reads_none"],
     "B64": [
@@ -167,7 +167,7 @@ TESTS: dict[str, list[str]] = {
     ],
     "S18": ["test_cors.py::test_foreign_page_reads_none"],
     "S19": [FOREIGN, "test_cors.py::test_body_that_needs_no_preflight_is_refused"],
-    "S20": [COOKIE, "test_cors.py::test_cookie_is_set_as_the_contract_says"],
+    "S20": [COOKIE, "test_ballots.py::test_cookie_is_set_as_the_contract_says"],
     "S21": ["test_cors.py::test_foreign_page_is_refused"],
     "S22": [STALLED],
     "S23": ["test_stalled_clients.py::test_request_without_a_head_is_dropped_in_time", STALLED],
