@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 
 from flask import request
 from flask.typing import ResponseReturnValue
@@ -30,6 +30,8 @@ class ShiftedTime(datetime):
 if OFFSET:
     clock.datetime = ShiftedTime
 
+hoarding = Lock()
+
 
 @app.get("/hold")
 def hold() -> ResponseReturnValue:
@@ -40,18 +42,19 @@ def hold() -> ResponseReturnValue:
 
 @app.get("/hoard")
 def hoard() -> ResponseReturnValue:
-    """Take every connection of this worker's pool away from it, for some seconds."""
+    """Take every connection of this worker's pool away from it, until a monotonic time."""
     settings, engine = app.extensions["settings"], db.engine
-    seconds = float(request.args["seconds"])
-    taken: list[Connection] = []
-    with suppress(exc.TimeoutError):  # this worker's are taken already
-        while len(taken) < settings.db_pool_size + settings.db_max_overflow:
-            taken.append(engine.connect())
-    Thread(target=give_back, args=(taken, seconds), daemon=True).start()
+    if hoarding.acquire(blocking=False):
+        taken: list[Connection] = []
+        with suppress(exc.TimeoutError):  # somebody else has the rest
+            while len(taken) < settings.db_pool_size + settings.db_max_overflow:
+                taken.append(engine.connect())
+        Thread(target=give_back, args=(taken, float(request.args["until"])), daemon=True).start()
     return {"worker": os.getpid()}
 
 
-def give_back(taken: list[Connection], seconds: float) -> None:
-    time.sleep(seconds)
+def give_back(taken: list[Connection], until: float) -> None:
+    time.sleep(max(0.0, until - time.monotonic()))
     for connection in taken:
         connection.close()
+    hoarding.release()

@@ -18,6 +18,7 @@ LEAVING_SECONDS = 0.05  # that a backend takes to notice that it shall end
 EVERYBODY = "SELECT pid FROM pg_stat_activity WHERE application_name = 'allthing-api'"
 FAULT_PAUSE = 0.4
 QUIET_SECONDS = 0.2
+TAKING_SECONDS = 2.0  # in which a busy app gives all its connections away
 
 PostgresFault = Callable[[PostgresServer], AbstractContextManager[Any]]
 
@@ -129,13 +130,14 @@ def read_only(postgres: PostgresServer) -> Iterator[None]:
 
 @contextmanager
 def pools_hoarded(server: ServedApp, seconds: float) -> Iterator[None]:
-    """Take all connections of each worker's pool away from it."""
-    until = time.monotonic() + seconds
+    """Take all connections of each worker's pool away from it, for so many seconds at least."""
+    until = time.monotonic() + TAKING_SECONDS + seconds
     workers: set[int] = set()
     while len(workers) < WORKERS:
-        answer = server.get("/hoard", params={"seconds": until - time.monotonic()})
+        answer = server.get("/hoard", params={"until": until})
         workers.add(answer.json()["worker"])
     yield
+    time.sleep(max(0.0, until - time.monotonic()))
 
 
 @contextmanager

@@ -87,7 +87,9 @@ def test_exhausted_pool_is_a_503_in_time(world: World) -> None:
 
     hoarded = faults.pools_hoarded(world.server, HOARD_SECONDS)
 
-    world.endure(requirement, hoarded, seconds=HOARD_SECONDS)
+    recording = world.endure(requirement, hoarded, seconds=HOARD_SECONDS)
+
+    assert 503 in {sample.status for sample in recording.during() if sample.endpoint == "vote"}
 
 
 def test_server_without_a_connection_left_is_a_quick_503(world: World) -> None:
