@@ -37,11 +37,12 @@ PROCESS = "faults/test_process_faults.py"
 CLOCK = "faults/test_clock_faults.py"
 
 TESTS: dict[str, list[str]] = {
-    **{f"F{row}": [REDIS] for row in (1, 2, 4, 6, 8, 9, 10, 13, 15, 16, 17, 18)},
+    **{f"F{row}": [REDIS] for row in (1, 2, 4, 6, 8, 9, 10, 13, 15, 17, 18)},
     "F12": [
         "faults/test_redis_faults.py::test_sleeping_redis_is_left_alone_until_it_is_well",
         POLITE,
     ],
+    "F16": ["faults/test_redis_faults.py::test_loading_redis_is_left_alone_until_it_is_well"],
     "F20": [f"{PROCESS}::test_redis_that_is_away_at_the_start_holds_up_nobody"],
     "F21": ["faults/test_redis_faults.py::test_flapping_redis_is_used_when_it_is_there"],
     "F23": [f"{AWAY}::test_stopped_postgresql_is_a_quick_503_and_heals"],

@@ -36,7 +36,6 @@ ROWS = [
     Row("F13", "out of memory (maxmemory 1)", faults.out_of_memory),
     Row("F15", "another password", faults.another_password),
     Row("F15b", "NOAUTH", faults.refusing("NOAUTH Authentication required.")),
-    Row("F16", "LOADING its data", faults.loading),
     Row("F16b", "LOADING", faults.refusing("LOADING Redis is loading the dataset in memory")),
     Row("F17", "maxclients reached", faults.no_more_clients),
     Row("F18", "MISCONF: can't save", faults.unable_to_save),
@@ -59,7 +58,15 @@ def test_sick_redis_is_left_alone_until_it_is_well(world: World, row: Row) -> No
 def test_sleeping_redis_is_left_alone_until_it_is_well(world: World) -> None:
     requirement = Requirement("F12", "DEBUG SLEEP 3", redis="away")
 
-    world.endure(requirement, faults.asleep(world.redis), seconds=faults.SLEEP_SECONDS)
+    seconds = faults.SLEEP_SECONDS - faults.SPARE_SECONDS
+    world.endure(requirement, faults.asleep(world.redis), seconds=seconds)
+
+
+def test_loading_redis_is_left_alone_until_it_is_well(world: World) -> None:
+    requirement = Requirement("F16", "LOADING its data", redis="away")
+
+    seconds = faults.LOADING_SECONDS - faults.SPARE_SECONDS
+    world.endure(requirement, faults.loading(world.redis), seconds=seconds)
 
 
 def test_flapping_redis_is_used_when_it_is_there(world: World) -> None:
