@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import redis
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 
 from allthing import ballot_box
@@ -24,8 +24,6 @@ def answering_before_the_commit() -> Flask:
     post: Callable[..., bool] = ballot_box.post
 
     def post_later(row: ballot_box.Row) -> bool:
-        app: Flask = current_app._get_current_object()
-
         def work() -> None:
             time.sleep(LATE_SECONDS)
             with app.app_context(), suppress(Exception):

@@ -24,7 +24,7 @@ KEYS_TO_LOAD = 200
 BYTES_TO_LOAD = 100_000  # per key; a loading server looks at its clients every 2 MB
 LOAD_MICROSECONDS = 15_000  # per key
 LOADING_SECONDS = KEYS_TO_LOAD * LOAD_MICROSECONDS / 1_000_000
-SPARE_SECONDS = 1  # before the end of a fault that ends by itself, it has been looked at
+SPARE_SECONDS = 0.25  # before the end of a fault that ends by itself, it has been looked at
 ENDLESS_SCRIPT = "while true do end"
 READ_ONLY_FOLDER = 0o555
 
