@@ -8,15 +8,15 @@ unevenly: 30 at once must find a thread and a connection even if all of them lan
 """
 
 from allthing.config import load_settings
-from allthing.logs import logging_config
-from allthing.startup import prepare_worker
-from allthing.worker import bound_answers
+from allthing.database.startup_checks import prepare_worker
+from allthing.runtime.gunicorn_worker import bound_answers
+from allthing.runtime.logs import logging_config
 
 settings = load_settings()
 
 bind = f"0.0.0.0:{settings.port}"
-worker_class = "allthing.worker.Worker"
-logger_class = "allthing.worker.Log"
+worker_class = "allthing.runtime.gunicorn_worker.Worker"
+logger_class = "allthing.runtime.gunicorn_worker.Log"
 when_ready = bound_answers
 post_worker_init = prepare_worker
 workers = settings.web_concurrency

@@ -6,24 +6,13 @@ from typing import Any
 from flask import Flask
 from flask_migrate import Migrate
 
-from allthing import (
-    admin,
-    cache,
-    cli,
-    client,
-    cors,
-    database,
-    health,
-    limits,
-    logs,
-    openapi,
-    problems,
-    redis_client,
-)
+from allthing import admin, cache, cli, database, errors, redis_client
 from allthing.config import Settings, load_settings
 from allthing.database import db
 from allthing.polls import exports
 from allthing.polls import views as polls
+from allthing.runtime import logs
+from allthing.web import client_address, cors, health, openapi, rate_limits
 
 migrate = Migrate(db=db, render_as_batch=True)
 
@@ -42,13 +31,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
 
-    client.init_app(app)
-    problems.init_app(app)
+    client_address.init_app(app)
+    errors.init_app(app)
     logs.init_app(app)
     cors.init_app(app)
     redis_client.init_app(app)
     cache.init_app(app)
-    limits.init_app(app)
+    rate_limits.init_app(app)
     database.init_app(app)
     migrate.init_app(app)
 

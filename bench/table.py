@@ -19,6 +19,7 @@ from bench.wrk import CONNECTIONS, Load, Request, load
 
 POLLS = 10
 VOTES_PER_SECOND = 50
+WORKER = "allthing.runtime.gunicorn_worker.Worker"
 BUSY_VOTERS = 8  # connections that vote as fast as they get answers
 
 
@@ -77,7 +78,7 @@ def contest(product: Product, polls: Sequence[Json], pace: Pace) -> Iterator[Con
     with (
         baseline("flask_app", answers) as flask,
         baseline("raw_app", answers) as raw,
-        baseline("flask_app", answers, worker="allthing.worker.Worker") as flask_in_our_worker,
+        baseline("flask_app", answers, worker=WORKER) as flask_in_our_worker,
     ):
         yield Contest(product, polls, flask, raw, flask_in_our_worker, pace)
 

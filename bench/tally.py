@@ -14,7 +14,7 @@ from itertools import permutations
 from statistics import median
 from time import perf_counter
 
-from allthing.tally import instant_runoff
+from allthing.results.tally import instant_runoff
 
 BALLOTS = 1_000_000
 REPEATS = 3

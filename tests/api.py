@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from allthing import clock
 from allthing.config import Settings
+from allthing.runtime import clock
 
 ORIGIN = "http://localhost:3000"  # of a page that may ask
 LATE_HOUR = 20

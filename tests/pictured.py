@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from allthing import pictures
-from allthing.counting import count_ranked, count_single, option_json
 from allthing.models import PollInstance, PollInstanceOption
+from allthing.results import charts
+from allthing.results.counting import count_ranked, count_single, option_json
 from tests.api import Json
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
@@ -61,7 +61,7 @@ DOCUMENTED = {
 def draw_all() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name, result in DOCUMENTED.items():
-        (FOLDER / name).write_text(pictures.draw(result), encoding="utf-8")
+        (FOLDER / name).write_text(charts.draw(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

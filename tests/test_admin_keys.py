@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from allthing.config import load_settings
 from allthing.database import db
-from allthing.logs import lines
+from allthing.runtime.logs import lines
 from tests.api import Admin
 from tests.conftest import ADMIN_KEY, AppFactory
 from tests.routes import ORIGIN, assert_refused, requests

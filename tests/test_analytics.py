@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from flask import Flask
 
-from allthing import clock
 from allthing.database import db
+from allthing.runtime import clock
 from tests.api import POLL_ZONE, Admin, Json, Polls
 from tests.conftest import AppFactory
 from tests.queries import statements

@@ -8,8 +8,8 @@ import time_machine
 from flask import Flask
 from sqlalchemy import text
 
-from allthing import clock
 from allthing.database import db
+from allthing.runtime import clock
 from tests.api import Admin, Json, Polls
 from tests.queries import statements
 

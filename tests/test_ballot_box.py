@@ -10,10 +10,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, exc, text, update
 
-from allthing import ballot_box, clock
-from allthing.ballot_box import post
 from allthing.database import new_id
 from allthing.models import PollInstance
+from allthing.runtime import clock
+from allthing.voting import batching
+from allthing.voting.batching import post
 from tests.api import Json, Polls
 from tests.conftest import AppFactory
 from tests.queries import count_ballots, engine_of, wait_for_lock
@@ -47,7 +48,7 @@ def together(
 
 def wait_for_companions(number: int) -> None:
     deadline = time.monotonic() + 5
-    while not any(len(batch.rows) == number for batch in list(ballot_box._latest.values())):
+    while not any(len(batch.rows) == number for batch in list(batching._latest.values())):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -11,9 +11,9 @@ from itsdangerous import URLSafeSerializer
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from allthing import clock
 from allthing.database import db
 from allthing.models import PollCategory, VoteBallot
+from allthing.runtime import clock
 from tests.api import Polls
 from tests.conftest import SECRET_KEY, AppFactory
 from tests.routes import (

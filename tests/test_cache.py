@@ -8,7 +8,7 @@ import pytest
 
 from allthing.cache import MOST_BYTES, cached, forget, forget_on_commit
 from allthing.database import db
-from allthing.problems import NotFound
+from allthing.errors import NotFound
 from tests.conftest import AppFactory
 
 

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from allthing.cache import Reading, cached, forget
-from allthing.problems import Unavailable
+from allthing.errors import Unavailable
 from tests.conftest import AppFactory
 
 CROWD = 20

@@ -12,9 +12,9 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from sqlalchemy import text
 
-from allthing import rollover
 from allthing.admin.audit import Audited
 from allthing.database import Base, db
+from allthing.schedule import rollover
 from tests.api import Admin, Polls, today
 from tests.conftest import AppFactory
 from tests.snapshots import lose_snapshots

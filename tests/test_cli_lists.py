@@ -8,9 +8,9 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
-from allthing import clock
 from allthing.database import db
 from allthing.models import AdminAuditLog
+from allthing.runtime import clock
 from tests.api import Admin, Json, Polls, today
 from tests.queries import statements
 from tests.snapshots import lose_snapshots

@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from sqlalchemy import select
 
-from allthing import clock
 from allthing.cli import votes
 from allthing.database import db
 from allthing.models import VoteBallot
+from allthing.runtime import clock
 from tests.api import Json, Polls
 from tests.conftest import AppFactory
 

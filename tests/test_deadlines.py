@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from allthing.deadlines import (
+from allthing.redis_client.servers import client_for, options_in
+from allthing.runtime.deadlines import (
     LATE_TRIES,
     NEVER,
     BoundedSocket,
@@ -20,7 +21,6 @@ from allthing.deadlines import (
     set_deadline,
     time_left,
 )
-from allthing.redis_client.servers import client_for, options_in
 from tests.fake_redis import dripping, fake_redis, silent
 from tests.stopwatch import timed
 

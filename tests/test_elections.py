@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from allthing.tally import Rankings, instant_runoff
-from allthing.tally.preferences import Preferences
+from allthing.results.tally import Rankings, instant_runoff
+from allthing.results.tally.preferences import Preferences
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

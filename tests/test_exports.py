@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from allthing.exports import ballot_box, blt, rctab_csv, soi
+from allthing.results.exports import ballot_box, blt, rctab_csv, soi
 from tests.api import Json, Polls
 from tests.conftest import AppFactory
 from tests.routes import assert_refused

@@ -17,8 +17,8 @@ from rcvformats.schemas.universaltabulator import SchemaV0
 from votelib.evaluate.sequential import TransferableVoteSelector
 from votelib.io import blt as votelib_blt
 
-from allthing.exports import BallotBox, ballot_box, blt, rctab_csv, soi
-from allthing.tally import Rankings, Runoff, instant_runoff
+from allthing.results.exports import BallotBox, ballot_box, blt, rctab_csv, soi
+from allthing.results.tally import Rankings, Runoff, instant_runoff
 from tests.api import Polls
 from tests.conftest import ROOT
 from tests.test_elections import elections, grouped

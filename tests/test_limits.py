@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from limits import parse
 
-from allthing.limits import MOST_CLIENTS, Count, Windows
+from allthing.web.rate_limits import MOST_CLIENTS, Count, Windows
 from tests.api import ORIGIN, Polls, ask
 from tests.conftest import AppFactory
 from tests.redis_server import client as redis_connection

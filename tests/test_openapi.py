@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from werkzeug.test import TestResponse
 
-from allthing.endpoints import endpoint_of
+from allthing.web.typed_views import endpoint_of
 from tests.api import Json, Polls
 from tests.conftest import AppFactory
 from tests.routes import Request, requests, store

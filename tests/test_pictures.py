@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from allthing import pictures
+from allthing.results import charts
 from tests.api import Json
 from tests.pictured import CENTER_SQUEEZE, DOCUMENTED, FOLDER, HOSTILE, TIE, result_of
 from tests.svg import NS, ballots_in, bars, ribbons, texts
@@ -34,7 +34,7 @@ each_result = pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
 
 
 def drawn(result: Json) -> ET.Element:
-    return ET.fromstring(pictures.draw(result))
+    return ET.fromstring(charts.draw(result))
 
 
 @each_result
@@ -45,7 +45,7 @@ def test_a_picture_has_nothing_that_runs_or_loads(result: Json) -> None:
             assert not name.startswith("on")
             assert "href" not in name
             assert "url(" not in value or value.startswith("url(#poll-example-texture")
-    assert "@import" not in pictures.draw(result)
+    assert "@import" not in charts.draw(result)
     assert "url(" not in drawn(result).findtext(f"{NS}style", "")
 
 
@@ -93,7 +93,7 @@ def test_the_same_counts_make_the_same_picture(result: Json) -> None:
             for entry in result["rounds"]
         ]
 
-    assert pictures.draw(shuffled) == pictures.draw(result)
+    assert charts.draw(shuffled) == charts.draw(result)
 
 
 @each_result
@@ -222,7 +222,7 @@ def test_a_long_label_is_cut_and_whole_for_the_pointer() -> None:
 def test_options_that_share_a_colour_differ_in_pattern() -> None:
     labels = tuple(f"Option {n}" for n in range(30))
     ballots = {(label, labels[0]): 40 + place for place, label in enumerate(labels)}
-    drawing = pictures.draw(result_of(ballots, labels))
+    drawing = charts.draw(result_of(ballots, labels))
     first = re.findall(
         r'class="bar (hue\d)[^>]*><title>Round 1, (Option \d+):[^<]*</title></rect>'
         r'(?:<rect fill="(url[^"]*)")?',
@@ -235,4 +235,4 @@ def test_options_that_share_a_colour_differ_in_pattern() -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_pictures_of_the_documentation_are_as_drawn_now(name: str) -> None:
-    assert (FOLDER / name).read_text(encoding="utf-8") == pictures.draw(DOCUMENTED[name])
+    assert (FOLDER / name).read_text(encoding="utf-8") == charts.draw(DOCUMENTED[name])

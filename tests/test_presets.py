@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 
-from allthing import clock
+from allthing.runtime import clock
 from tests.api import Admin, Json
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"

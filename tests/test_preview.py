@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from allthing.agenda import AgendaDay, preview
 from allthing.database import Base, db
 from allthing.models import (
     PollCategory,
@@ -20,7 +19,8 @@ from allthing.models import (
     PollTemplate,
     PollTemplateOption,
 )
-from allthing.rollover import roll_over
+from allthing.schedule.rollover import roll_over
+from allthing.schedule.schedule import AgendaDay, preview
 from tests.api import POLL_ZONE, Admin, Polls, today
 
 FIRST = date(2031, 5, 4)

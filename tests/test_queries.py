@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 import pytest
 from flask import Flask
 
-from allthing.endpoints import endpoint_of
+from allthing.web.typed_views import endpoint_of
 from tests.api import Polls
 from tests.bodies import JSON, VOTE
 from tests.conftest import AppFactory

@@ -11,9 +11,9 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from sqlalchemy import select
 
-from allthing import clock
 from allthing.database import db
 from allthing.models import PollInstance, PollResultSnapshot, VoteBallot
+from allthing.runtime import clock
 from tests.api import Json, Polls, today
 from tests.conftest import AppFactory
 from tests.snapshots import lose_snapshots

@@ -8,9 +8,9 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
-from allthing import clock
 from allthing.database import db
 from allthing.models import PollPlan, PollPlanOption
+from allthing.runtime import clock
 from tests.api import POLL_ZONE, Admin, Polls, today
 from tests.conftest import AppFactory
 

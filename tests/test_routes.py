@@ -4,8 +4,8 @@ import json
 
 from flask import Flask
 
-from allthing.endpoints import endpoint_of
-from allthing.inputs import Input, Query
+from allthing.web.request_data import Input, Query
+from allthing.web.typed_views import endpoint_of
 from tests.api import Polls
 from tests.bodies import every_input, send, with_body
 from tests.examples import EXAMPLES

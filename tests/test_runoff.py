@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from allthing.tally import instant_runoff
+from allthing.results.tally import instant_runoff
 from tests.test_tally import POLL, ballots
 
 

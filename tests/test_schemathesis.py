@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from allthing import create_app
 from allthing.config import Settings
-from allthing.openapi import build_document
+from allthing.web.openapi import build_document
 from tests.api import Json, Polls
 from tests.conftest import ADMIN_KEY, SECRET_KEY
 from tests.examples import PLANNED_DAY

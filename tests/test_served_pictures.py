@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 from flask.testing import FlaskClient
 
-from allthing import pictures
+from allthing.results import charts
 from tests.api import Admin, Polls
 from tests.pictured import HOSTILE
 from tests.svg import bars, ribbons, texts
@@ -25,7 +25,7 @@ def test_picture_is_served_as_an_image_that_can_do_nothing(
         == "default-src 'none'; style-src 'unsafe-inline'"
     )
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert response.text == pictures.draw(polls.results(poll))
+    assert response.text == charts.draw(polls.results(poll))
     assert "<script" not in response.text
 
 

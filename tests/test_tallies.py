@@ -9,9 +9,9 @@ from flask.testing import FlaskCliRunner
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from allthing import clock
 from allthing.database import db
 from allthing.models import PollInstance, VoteBallot, VoteTally
+from allthing.runtime import clock
 from tests.api import Admin, Json, Polls
 from tests.queries import engine_of, statements, tallied
 from tests.snapshots import take

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from allthing import tally
-from allthing.tally import instant_runoff, lot_order, plurality
+from allthing.results import tally
+from allthing.results.tally import instant_runoff, lot_order, plurality
 
 POLL = "poll"
 

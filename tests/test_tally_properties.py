@@ -10,7 +10,7 @@ from itertools import pairwise
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from allthing.tally import Preferences, Rankings, by_options, instant_runoff, plurality
+from allthing.results.tally import Preferences, Rankings, by_options, instant_runoff, plurality
 from tests.test_tally import POLL, ballots
 
 Poll = tuple[Sequence[str], Rankings]

@@ -7,8 +7,8 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
-from allthing import clock
 from allthing.database import db
+from allthing.runtime import clock
 from tests.api import POLL_ZONE, Admin, Polls, today
 from tests.queries import statements
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from flask import Flask
 from sqlalchemy import Connection, insert, select
 
-from allthing import clock
 from allthing.models import PollInstance, VoteBallot
+from allthing.runtime import clock
 from tests.api import Json
 from tests.queries import engine_of, wait_for_lock
 

@@ -29,12 +29,12 @@ from allthing.admin.audit import (
     require_audited_views,
 )
 from allthing.admin.auth import require_admin
-from allthing.admin.guessing import limit_guessing
+from allthing.admin.throttling import limit_guessing
 from allthing.config import settings
 from allthing.database import db
-from allthing.deadlines import set_deadline
-from allthing.problems import Unavailable, answer_problem
-from allthing.transactions import again_if_undone
+from allthing.database.transactions import again_if_undone
+from allthing.errors import Unavailable, answer_problem
+from allthing.runtime.deadlines import set_deadline
 
 PREFIX = "/admin"
 

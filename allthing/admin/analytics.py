@@ -5,9 +5,9 @@ from typing import Any
 
 from flask import Blueprint
 
-from allthing import clock
-from allthing.analytics import vote_figures
-from allthing.endpoints import Out, endpoint
+from allthing.results.analytics import vote_figures
+from allthing.runtime import clock
+from allthing.web.typed_views import Out, endpoint
 
 bp = Blueprint("analytics", __name__, url_prefix="/analytics")
 

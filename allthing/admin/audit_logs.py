@@ -10,12 +10,12 @@ from flask import Blueprint
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from sqlalchemy import ColumnElement, literal, select, tuple_
 
-from allthing import clock
 from allthing.database import Id, Instant, db
-from allthing.endpoints import Out, endpoint
-from allthing.input_types import DAY_PATTERN, parse_day
-from allthing.inputs import Query
 from allthing.models import AdminAuditLog
+from allthing.runtime import clock
+from allthing.web.field_types import DAY_PATTERN, parse_day
+from allthing.web.request_data import Query
+from allthing.web.typed_views import Out, endpoint
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 200

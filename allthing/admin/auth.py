@@ -7,9 +7,9 @@ from http import HTTPStatus
 
 from flask import g, request
 
-from allthing.client import client_address
 from allthing.config import settings
-from allthing.problems import Problem, Unavailable
+from allthing.errors import Problem, Unavailable
+from allthing.web.client_address import client_address
 
 USER_AGENT_LENGTH = 256
 KEY_HEADERS = ("x-admin-key", "xadminkey")  # the stock cron job sends the second

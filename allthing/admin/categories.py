@@ -7,14 +7,14 @@ from flask import Blueprint
 from pydantic import MISSING, Field
 from sqlalchemy import select
 
-from allthing import catalog
 from allthing.admin.audit import audited, describe
 from allthing.admin.fields import Key, Name, ParentId, SortOrder
 from allthing.admin.schemas import CategoryIn, CategoryOut, to_json
+from allthing.catalog import catalog
 from allthing.database import db, find
-from allthing.endpoints import Out, endpoint
-from allthing.inputs import Input
 from allthing.models import PollCategory
+from allthing.web.request_data import Input
+from allthing.web.typed_views import Out, endpoint
 
 bp = Blueprint("categories", __name__, url_prefix="/categories")
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from allthing.database import ID_LENGTH
-from allthing.input_types import Line, NullIfEmpty, Prose, Visible, Whole
+from allthing.web.field_types import Line, NullIfEmpty, Prose, Visible, Whole
 
 MAX_OPTIONS = 100
 

@@ -10,11 +10,11 @@ from pydantic import MISSING, AfterValidator, BeforeValidator, Field
 from allthing.admin.audit import audited, describe
 from allthing.admin.fields import MAX_OPTIONS, Audience, MaxRank, PollType, SortOrder
 from allthing.admin.schemas import OptionIn, labels_in_order
-from allthing.endpoints import Out, endpoint
-from allthing.importing import Entry, Outcome, import_catalog
-from allthing.input_types import Line, NullIfEmpty, Visible, Whole
-from allthing.inputs import Input, validate
-from allthing.problems import Invalid
+from allthing.catalog.importing import Entry, Outcome, import_catalog
+from allthing.errors import Invalid
+from allthing.web.field_types import Line, NullIfEmpty, Visible, Whole
+from allthing.web.request_data import Input, validate
+from allthing.web.typed_views import Out, endpoint
 
 SHOWN_LENGTH = 200
 

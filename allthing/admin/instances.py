@@ -7,14 +7,15 @@ from flask import Blueprint
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from allthing import catalog, rollover
 from allthing.admin.audit import audited, describe
 from allthing.admin.fields import EntityId
 from allthing.admin.schemas import DayQuery, InstanceOut
+from allthing.catalog import catalog
 from allthing.database import db, find
-from allthing.endpoints import Out, endpoint
-from allthing.inputs import Input
 from allthing.models import PollInstance
+from allthing.schedule import rollover
+from allthing.web.request_data import Input
+from allthing.web.typed_views import Out, endpoint
 
 bp = Blueprint("instances", __name__, url_prefix="/instances")
 

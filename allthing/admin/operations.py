@@ -4,10 +4,11 @@ from datetime import date
 
 from flask import Blueprint
 
-from allthing import clock, rollover
 from allthing.admin.audit import audited, describe
 from allthing.admin.schemas import DayQuery
-from allthing.endpoints import Out, endpoint
+from allthing.runtime import clock
+from allthing.schedule import rollover
+from allthing.web.typed_views import Out, endpoint
 
 bp = Blueprint("operations", __name__)
 

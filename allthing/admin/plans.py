@@ -8,15 +8,15 @@ from pydantic import MISSING, Field, ValidationInfo, field_validator
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from allthing import planning
 from allthing.admin.audit import audited, describe
 from allthing.admin.fields import Question
 from allthing.admin.schemas import DayQuery, OptionsIn, PlanOut, labels_in_order, to_json
 from allthing.database import db, find
-from allthing.endpoints import Out, endpoint
-from allthing.input_types import Day
-from allthing.inputs import Input, Query
 from allthing.models import PollPlan, PollTemplate
+from allthing.schedule import plans
+from allthing.web.field_types import Day
+from allthing.web.request_data import Input, Query
+from allthing.web.typed_views import Out, endpoint
 
 MAX_PERIOD = timedelta(days=366)
 
@@ -71,7 +71,7 @@ class ReplacedPlanOptionsAnswer(ChangedPlanAnswer):
 @endpoint()
 def show_plan(template_id: str, query: DayQuery) -> PlanAnswer:
     """Show what is planned for a date; null if nothing is."""
-    return PlanAnswer(plan=planning.plan_for(find(PollTemplate, template_id), query.poll_date))
+    return PlanAnswer(plan=plans.plan_for(find(PollTemplate, template_id), query.poll_date))
 
 
 @bp.get("/plans")
@@ -99,7 +99,7 @@ def upsert_plan(template_id: str, body: PlanIn) -> ChangedPlanAnswer:
     template = find(PollTemplate, template_id, lock="change")
     before = planned(template, body.poll_date)
     changes = body.model_dump(exclude={"poll_date"})
-    plan = planning.change_plan(template, body.poll_date, changes)
+    plan = plans.change_plan(template, body.poll_date, changes)
     describe(plan.id, before=before, after=to_json(PlanOut, plan))
     return ChangedPlanAnswer(plan_id=plan.id)
 
@@ -112,7 +112,7 @@ def replace_plan_options(template_id: str, body: PlanOptionsIn) -> ReplacedPlanO
     template = find(PollTemplate, template_id, lock="change")
     before = planned(template, body.poll_date)
     labels = labels_in_order(body.options)
-    plan = planning.replace_options(template, body.poll_date, labels)
+    plan = plans.replace_options(template, body.poll_date, labels)
     describe(plan.id, before=before, after=to_json(PlanOut, plan))
     return ReplacedPlanOptionsAnswer(plan_id=plan.id, option_count=len(labels))
 
@@ -124,11 +124,11 @@ def delete_plan(template_id: str, query: DayQuery) -> ChangedPlanAnswer:
     """Let a date be like any other."""
     template = find(PollTemplate, template_id, lock="change")
     before = planned(template, query.poll_date)
-    plan = planning.delete_plan(template, query.poll_date)
+    plan = plans.delete_plan(template, query.poll_date)
     describe(plan.id, before=before)
     return ChangedPlanAnswer(plan_id=plan.id)
 
 
 def planned(template: PollTemplate, day: date) -> dict[str, Any] | None:
-    plan = planning.plan_for(template, day)
+    plan = plans.plan_for(template, day)
     return to_json(PlanOut, plan) if plan else None

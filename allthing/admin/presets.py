@@ -8,15 +8,15 @@ from flask import Blueprint
 from pydantic import MISSING, AfterValidator, Field
 from sqlalchemy import select
 
-from allthing import presets
 from allthing.admin.audit import audited, describe
 from allthing.admin.fields import MAX_OPTIONS, Description, SortOrder
 from allthing.admin.schemas import to_json
+from allthing.catalog import presets
 from allthing.database import db, find
-from allthing.endpoints import Out, endpoint
-from allthing.input_types import Visible
-from allthing.inputs import Input
 from allthing.models import PresetOptionSet
+from allthing.web.field_types import Visible
+from allthing.web.request_data import Input
+from allthing.web.typed_views import Out, endpoint
 
 bp = Blueprint("presets", __name__, url_prefix="/presets")
 

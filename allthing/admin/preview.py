@@ -6,12 +6,13 @@ from typing import Annotated
 from flask import Blueprint
 from pydantic import Field
 
-from allthing import agenda, clock
-from allthing.agenda import AgendaDay
-from allthing.endpoints import Out, endpoint
-from allthing.input_types import Day
-from allthing.inputs import Query
-from allthing.problems import Invalid
+from allthing.errors import Invalid
+from allthing.runtime import clock
+from allthing.schedule import schedule
+from allthing.schedule.schedule import AgendaDay
+from allthing.web.field_types import Day
+from allthing.web.request_data import Query
+from allthing.web.typed_views import Out, endpoint
 
 MAX_DAYS = 62
 MAX_AHEAD = timedelta(days=366)
@@ -70,7 +71,7 @@ def show_preview(query: PreviewQuery) -> PreviewAnswer:
     first = query.first or today
     if not today <= first <= today + MAX_AHEAD:
         raise Invalid(f"from: has to be from {today} to {today + MAX_AHEAD}")
-    days = agenda.preview(first, first + timedelta(days=query.days - 1), today)
+    days = schedule.preview(first, first + timedelta(days=query.days - 1), today)
     return PreviewAnswer(timezone=clock.poll_zone().key, days=[day_out(day) for day in days])
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from allthing.admin.fields import MAX_OPTIONS, Key, Label, Name, ParentId, SortOrder
-from allthing.endpoints import Out
-from allthing.input_types import Day
-from allthing.inputs import Input, Query
+from allthing.web.field_types import Day
+from allthing.web.request_data import Input, Query
+from allthing.web.typed_views import Out
 
 
 class CategoryIn(Input):

@@ -8,13 +8,13 @@ from flask import Blueprint
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
-from allthing import snapshots
 from allthing.admin.audit import audited, describe
 from allthing.admin.auth import acting_admin
 from allthing.database import find
-from allthing.endpoints import Out, endpoint
 from allthing.models import PollInstance
-from allthing.snapshots import Taken
+from allthing.results import snapshots
+from allthing.results.snapshots import Taken
+from allthing.web.typed_views import Out, endpoint
 
 bp = Blueprint("snapshots", __name__)
 

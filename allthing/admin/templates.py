@@ -10,7 +10,6 @@ from pydantic import MISSING
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from allthing import catalog, removal
 from allthing.admin.audit import audited, describe
 from allthing.admin.fields import (
     Audience,
@@ -24,11 +23,12 @@ from allthing.admin.fields import (
     Title,
 )
 from allthing.admin.schemas import Options, OptionsIn, TemplateOut, labels_in_order, to_json
+from allthing.catalog import catalog, deletion
 from allthing.database import db, find
-from allthing.endpoints import Out, endpoint
-from allthing.inputs import Input, Query
+from allthing.errors import Unavailable
 from allthing.models import PollTemplate
-from allthing.problems import Unavailable
+from allthing.web.request_data import Input, Query
+from allthing.web.typed_views import Out, endpoint
 
 bp = Blueprint("templates", __name__, url_prefix="/templates")
 
@@ -167,7 +167,7 @@ def update_template(template_id: str, body: TemplateChangesIn) -> ChangedTemplat
 def delete_template(template_id: str, query: DeletionQuery) -> DeletedTemplateAnswer:
     """Delete a template; one that has had polls only with `force`, and with all of them."""
     before = to_json(TemplateOut, find(PollTemplate, template_id))
-    deleted = asdict(removal.remove_template(template_id, force=query.force))
+    deleted = asdict(deletion.remove_template(template_id, force=query.force))
     describe(template_id, before=before, details={"force": query.force, "cascadeDeleted": deleted})
     return DeletedTemplateAnswer(
         deleted_template={name: before[name] for name in ("id", "title", "key")},

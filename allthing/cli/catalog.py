@@ -11,7 +11,7 @@ from allthing.admin.schemas import CategoryIn
 from allthing.admin.templates import TemplateChangesIn, TemplateQuery
 from allthing.cli.commands import action_of, changing, do, reading
 from allthing.cli.output import Answer, aligned, listed, short
-from allthing.inputs import validate
+from allthing.web.request_data import validate
 
 
 @reading("categories")

@@ -2,7 +2,7 @@
 
 from allthing.cli.commands import reading
 from allthing.cli.output import Answer
-from allthing.startup import weaknesses
+from allthing.database.startup_checks import weaknesses
 
 
 @reading("check")

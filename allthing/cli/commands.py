@@ -21,7 +21,7 @@ from allthing.admin.audit import Audited, Description, log_admin_action
 from allthing.admin.auth import AdminContext
 from allthing.cli.output import Answer, show
 from allthing.database import db
-from allthing.problems import Problem, as_problem
+from allthing.errors import Problem, as_problem
 
 Work = Callable[..., Answer | None]
 

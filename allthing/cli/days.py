@@ -4,15 +4,15 @@ from datetime import date, timedelta
 
 import click
 
-from allthing import clock
 from allthing.admin import operations
 from allthing.admin.preview import day_out
 from allthing.admin.schemas import DayQuery
-from allthing.agenda import Agenda
 from allthing.cli.commands import action_of, changing, do
 from allthing.cli.options import DAY
 from allthing.cli.output import Answer
-from allthing.inputs import validate
+from allthing.runtime import clock
+from allthing.schedule.schedule import Agenda
+from allthing.web.request_data import validate
 
 
 def day_query(day: date) -> DayQuery:

@@ -2,8 +2,8 @@
 
 import click
 
-from allthing import demo
 from allthing.admin.audit import Audited, describe
+from allthing.catalog import demo
 from allthing.cli.commands import changing, reading
 from allthing.cli.output import Answer
 

@@ -9,14 +9,12 @@ import click
 from sqlalchemy import Select, select
 from sqlalchemy.orm import selectinload
 
-from allthing import clock
 from allthing.admin.presets import PresetOut
 from allthing.admin.schemas import CategoryOut, InstanceOut, PlanOut, TemplateOut, to_json
 from allthing.admin.snapshots import SnapshotOut
 from allthing.cli.commands import reading
 from allthing.cli.output import Answer
 from allthing.database import db, read_one_state
-from allthing.endpoints import Out
 from allthing.models import (
     PollCategory,
     PollInstance,
@@ -25,6 +23,8 @@ from allthing.models import (
     PollTemplate,
     PresetOptionSet,
 )
+from allthing.runtime import clock
+from allthing.web.typed_views import Out
 
 BATCH = 500
 PARTS: dict[str, tuple[type[Out], Select[Any]]] = {

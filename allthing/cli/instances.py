@@ -13,9 +13,9 @@ from allthing.cli.commands import action_of, changing, do, reading
 from allthing.cli.options import DAY, limit_option
 from allthing.cli.output import Answer, first, listed, short
 from allthing.database import db
-from allthing.inputs import validate
 from allthing.models import PollInstance, PollPlan
 from allthing.models.schedule import STATUSES
+from allthing.web.request_data import validate
 
 
 @reading("instances")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from allthing.input_types import parse_day
+from allthing.web.field_types import parse_day
 
 
 class Day(click.ParamType[date]):

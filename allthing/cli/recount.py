@@ -8,9 +8,9 @@ from allthing.cli.commands import reading
 from allthing.cli.options import DAY
 from allthing.cli.output import Answer, aligned, short
 from allthing.database import read_one_state
-from allthing.endpoints import Out
-from allthing.verification import recount as recount_poll
-from allthing.verification import recount_closed
+from allthing.results.verification import recount as recount_poll
+from allthing.results.verification import recount_closed
+from allthing.web.typed_views import Out
 
 
 class RecountOut(Out):

@@ -9,7 +9,7 @@ from allthing.cli.options import limit_option
 from allthing.cli.output import Answer, aligned, first, listed, short
 from allthing.database import db
 from allthing.models import PollInstance, PollResultSnapshot, VoteBallot
-from allthing.snapshots import is_missing
+from allthing.results.snapshots import is_missing
 
 
 @reading("snapshots")

@@ -10,17 +10,18 @@ from datetime import date, datetime
 import click
 from sqlalchemy import func, select
 
-from allthing import cache, clock
+from allthing import cache
 from allthing.admin.audit import Audited, describe
-from allthing.ballot_paper import FEWEST_RANKS
 from allthing.cli.commands import changing, reading
 from allthing.cli.options import DAY
 from allthing.cli.output import Answer, listed, short
 from allthing.database import db, find, lock_until_commit
-from allthing.endpoints import Out
+from allthing.errors import Invalid, Problem
 from allthing.models import PollInstance, VoteBallot
-from allthing.problems import Invalid, Problem
-from allthing.voting import Ballot, PollNotOpen, Voter, cast_ballot, hold_open
+from allthing.runtime import clock
+from allthing.voting.cast import Ballot, PollNotOpen, Voter, cast_ballot, hold_open
+from allthing.voting.rules import FEWEST_RANKS
+from allthing.web.typed_views import Out
 
 BATCH = 100  # a poll can't be closed, and SQLite takes no other vote, while one is written
 LONG_RUN = 50

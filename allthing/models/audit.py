@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Index, String, Text, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from allthing.clock import now
 from allthing.database import Base, Id, Instant, Json, new_id
+from allthing.runtime.clock import now
 
 FAILED = text("NOT success")
 

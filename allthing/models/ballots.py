@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from allthing.clock import now
 from allthing.database import Base, Id, Instant, new_id
+from allthing.runtime.clock import now
 
 HAS_KEY = text('"idempotencyKeyHash" IS NOT NULL')
 

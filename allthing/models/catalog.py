@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from allthing.clock import now
 from allthing.database import Base, Id, Instant, Json, new_id
+from allthing.runtime.clock import now
 
 POLL_TYPES = ("SINGLE", "RANKED")
 AUDIENCES = ("PUBLIC", "USER_ONLY")

@@ -5,9 +5,9 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from allthing.clock import end_of, now, start_of
 from allthing.database import Base, Id, Instant, new_id
 from allthing.models.catalog import AUDIENCES, POLL_TYPES
+from allthing.runtime.clock import end_of, now, start_of
 
 STATUSES = ("OPEN", "CLOSED")
 NOT_REPLACED = text('"replacedAt" IS NULL')

@@ -18,8 +18,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from allthing.clock import now
 from allthing.database import Base, Id, Instant, new_id
+from allthing.runtime.clock import now
 
 REASONS = ("CLOSED", "INTERIM", "MISSING", "REGENERATED", "REQUESTED")
 

@@ -11,9 +11,9 @@ from http import HTTPStatus
 from flask import Blueprint, Response
 from pydantic import MISSING
 
-from allthing import exports
-from allthing.endpoints import JSON, Out, endpoint
-from allthing.results import results_of
+from allthing.results import exports
+from allthing.results.results import results_of
+from allthing.web.typed_views import JSON, Out, endpoint
 
 TEXT = "text/plain; charset=utf-8"
 CSV = "text/csv; charset=utf-8"

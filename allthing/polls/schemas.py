@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import MISSING, Field
 
 from allthing.database import ID_LENGTH
-from allthing.endpoints import Out
-from allthing.input_types import Day, Prose
-from allthing.inputs import Headers, Input, Query
+from allthing.web.field_types import Day, Prose
+from allthing.web.request_data import Headers, Input, Query
+from allthing.web.typed_views import Out
 
 MAX_CHOICES = 100
 MAX_HISTORY = 50

@@ -6,14 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from allthing import cache, clock, pictures, turnstile
+from allthing import cache
 from allthing.database import db
-from allthing.endpoints import endpoint
-from allthing.history import history_of
-from allthing.limits import limit_votes
-from allthing.listing import open_polls
-from allthing.polls.answers import answer, answer_json, written
-from allthing.polls.delivery import deliver
+from allthing.errors import Invalid
+from allthing.polls.responses import answer, answer_json, written
 from allthing.polls.schemas import (
     BallotIn,
     DayAnswer,
@@ -26,10 +22,17 @@ from allthing.polls.schemas import (
     VoteHeaders,
 )
 from allthing.polls.voter import Visitor, for_visitors
-from allthing.problems import Invalid
-from allthing.results import results_of
-from allthing.rollover import ensure_open
-from allthing.voting import Ballot, check_ballot
+from allthing.results import charts
+from allthing.results.history import history_of
+from allthing.results.results import results_of
+from allthing.runtime import clock
+from allthing.schedule.open_polls import open_polls
+from allthing.schedule.rollover import ensure_open
+from allthing.voting import turnstile
+from allthing.voting.cast import Ballot, check_ballot
+from allthing.voting.submit import deliver
+from allthing.web.rate_limits import limit_votes
+from allthing.web.typed_views import endpoint
 
 VOTE_BODY_LIMIT = 16 * 1024
 SURVEY = set(SurveyIn.model_fields)
@@ -130,7 +133,7 @@ def draw_results(poll_id: str) -> Response:
     The picture follows the reader's light or dark, and tells the rounds in words besides.
     """
     reading = cache.cached(
-        cache.results(poll_id), "svg", lambda: pictures.draw(results_of(poll_id)[0]).encode()
+        cache.results(poll_id), "svg", lambda: charts.draw(results_of(poll_id)[0]).encode()
     )
     return answer(reading, reading.value.data, PICTURE_HEADERS)
 

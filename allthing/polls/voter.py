@@ -13,12 +13,12 @@ from itsdangerous import BadData, Serializer, URLSafeSerializer
 from itsdangerous.encoding import base64_encode
 from werkzeug.http import dump_cookie
 
-from allthing.client import client_network
 from allthing.config import settings
-from allthing.cors import origin_is_allowed
-from allthing.problems import Forbidden
-from allthing.pseudonyms import pseudonym
-from allthing.voting import Voter
+from allthing.errors import Forbidden
+from allthing.voting.cast import Voter
+from allthing.voting.pseudonyms import pseudonym
+from allthing.web.client_address import client_network
+from allthing.web.cors import origin_is_allowed
 
 COOKIE = "vt"
 COOKIE_SECONDS = 365 * 24 * 3600

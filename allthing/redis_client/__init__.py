@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import redis
 from flask import Flask, current_app
 
-from allthing.redis_client.gate import Command, Job, RedisGates, RedisStatus, is_of_a_key
+from allthing.redis_client.circuit_breaker import Command, Job, RedisGates, RedisStatus, is_of_a_key
 
 
 def init_app(app: Flask) -> None:

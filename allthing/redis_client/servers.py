@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, ConnectionPool, parse_url
 from redis.retry import Retry
 
-from allthing.deadlines import BoundedSocket, NoTimeLeft, deadline, seconds_left
+from allthing.runtime.deadlines import BoundedSocket, NoTimeLeft, deadline, seconds_left
 
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
 SENTINEL_SUFFIX = "+sentinel"

@@ -10,10 +10,9 @@ import redis
 from flask import Flask
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 
-from allthing import ballot_box
 from allthing.config import settings
-from allthing.polls import delivery
-from allthing.voting import AlreadyVoted, Ballot, Voter
+from allthing.voting import batching, submit
+from allthing.voting.cast import AlreadyVoted, Ballot, Voter
 from wsgi import app
 
 LATE_SECONDS = 0.2
@@ -21,9 +20,9 @@ LATE_SECONDS = 0.2
 
 def answering_before_the_commit() -> Flask:
     """Break an app so that it stores a ballot after it said so."""
-    post: Callable[..., bool] = ballot_box.post
+    post: Callable[..., bool] = batching.post
 
-    def post_later(row: ballot_box.Row) -> bool:
+    def post_later(row: batching.Row) -> bool:
         def work() -> None:
             time.sleep(LATE_SECONDS)
             with app.app_context(), suppress(Exception):
@@ -32,13 +31,13 @@ def answering_before_the_commit() -> Flask:
         threading.Thread(target=work, daemon=True).start()
         return True
 
-    ballot_box.post = post_later
+    batching.post = post_later
     return app
 
 
 def refusing_by_a_flag() -> Flask:
     """Break an app so that Redis decides who has voted."""
-    send: Callable[..., bool] = delivery.send
+    send: Callable[..., bool] = submit.send
 
     def send_once(poll_id: str, ballot: Ballot, voter: Voter, *arguments: Any) -> bool:
         with redis.Redis.from_url(settings().redis_url) as flags:
@@ -46,7 +45,7 @@ def refusing_by_a_flag() -> Flask:
                 raise AlreadyVoted("you have voted in this poll")
         return send(poll_id, ballot, voter, *arguments)
 
-    delivery.send = send_once
+    submit.send = send_once
     return app
 
 

@@ -11,8 +11,8 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, exc, func, select
 
-from allthing import clock
 from allthing.database import db
+from allthing.runtime import clock
 from wsgi import app
 
 OFFSET = os.environ.get("TEST_CLOCK_OFFSET", "")  # a file with seconds; none: the true time

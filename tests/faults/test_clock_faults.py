@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from allthing import clock
+from allthing.runtime import clock
 from tests.api import POLL_ZONE, Json, walk
 from tests.faults.load import address
 from tests.faults.world import World, polls_of

@@ -1,0 +1,237 @@
+"""The gate: it opens when Redis takes a write, and shuts at the first fault.
+
+One thread per process finds Redis, opens the gate to it, and runs the jobs that exchange with
+it. While the gate is open commands go through, each within `REDIS_TIMEOUT`; the first failure
+shuts it. From then on no request touches Redis, until the thread has written to it again. So at
+most one round of requests ever waits, and none for a name to be resolved or a master to be found.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from flask import Flask
+from redis.exceptions import MaxConnectionsError
+
+from allthing.config import Settings
+from allthing.redis_client.servers import (
+    OneServer,
+    Options,
+    Sentinels,
+    addresses,
+    client_for,
+    servers_at,
+)
+from allthing.runtime.deadlines import NoTimeLeft, deadline, time_left
+
+TICK_SECONDS = 0.1
+CLOSE_SECONDS = 1.0
+# Several, since one node of a cluster takes those that are its own and refuses the others.
+CANARIES = [f"allthing:canary:{number}" for number in range(8)]
+CANARY_SECONDS = 60
+SPOILED_KEY = ("WRONGTYPE", "not an integer")  # said of what a key holds; the server is well
+
+Command = Callable[[redis.Redis], Any]
+Job = Callable[[], None]
+
+log = logging.getLogger(__name__)
+
+
+class RedisGates:
+    """An app's gate in each process, and the jobs that run behind it."""
+
+    def __init__(self, app: Flask) -> None:
+        settings: Settings = app.extensions["settings"]
+        url, timeout = settings.redis_url, settings.redis_timeout
+        self._app = app
+        self._servers = servers_at(url, timeout) if url else None
+        self._by_process: dict[int, RedisGate] = {}
+        self.jobs: list[Job] = []
+
+    def here(self) -> "RedisGate | None":
+        """Return the gate of this process, made at its first use; None when no URL is set."""
+        gate = self._by_process.get(os.getpid())
+        if gate is None and self._servers:
+            made = RedisGate(self._app.extensions["settings"], self._servers, self.run_jobs)
+            gate = self._by_process.setdefault(os.getpid(), made)
+            if gate is made:
+                gate.start()
+        return gate
+
+    def close(self) -> None:
+        """End the thread and the connections of this process."""
+        gate = self._by_process.pop(os.getpid(), None)
+        if gate:
+            gate.close()
+
+    def run_jobs(self) -> None:
+        """Run all jobs in an app context; one that fails is logged and stops no other."""
+        with self._app.app_context():
+            for job in self.jobs:
+                try:
+                    job()
+                except Exception:
+                    log.exception("a job in the background failed", extra={"job": repr(job)})
+
+
+@dataclass(frozen=True)
+class RedisStatus:
+    """How it is with Redis: `healthy`, `unhealthy`, `connecting` or `disabled`."""
+
+    state: str
+    seconds: float = 0  # in this state
+    trips: int = 0  # how often this process has lost it
+    error: str | None = None  # why it was lost last
+
+
+class RedisGate:
+    """One process's way to Redis. Threads share it; a forked process makes its own."""
+
+    def __init__(self, settings: Settings, servers: OneServer | Sentinels, run_jobs: Job) -> None:
+        self._run_jobs = run_jobs
+        self._timeout = settings.redis_timeout
+        self._probe_interval = settings.redis_probe_interval
+        self._servers = servers
+        self._found: Options = {}  # what the present client was made from
+        self._client: redis.Redis | None = None
+        self._status = RedisStatus("connecting")
+        self._since = time.monotonic()
+        self._changing = threading.Lock()
+        self._known = threading.Event()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="redis", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join(CLOSE_SECONDS)  # it may be waiting for a resolver
+        if self._client:
+            self._client.close()
+        self._servers.close()
+
+    @property
+    def is_open(self) -> bool:
+        return self._client is not None
+
+    def status(self) -> RedisStatus:
+        """Say how it is with Redis, without asking it."""
+        self._wait_for_the_first_try()
+        with self._changing:
+            known, since = self._status, self._since
+        return RedisStatus(known.state, time.monotonic() - since, known.trips, known.error)
+
+    def call(self, command: Command) -> Any:
+        """Run `command` on Redis and return its answer; None if it is away or the key spoiled."""
+        self._wait_for_the_first_try()
+        client = self._client
+        return None if client is None else self._try(client, command)
+
+    def _wait_for_the_first_try(self) -> None:
+        """Wait once; whoever comes later does without, until Redis is found."""
+        if not self._known.is_set() and not self._known.wait(self._timeout):
+            self._known.set()
+
+    def _try(self, client: redis.Redis, command: Command) -> Any:
+        if time_left() < self._timeout:  # the request is late already, which says nothing of Redis
+            return None
+        try:
+            with deadline(self._timeout):
+                return command(client)
+        except (MaxConnectionsError, NoTimeLeft):  # the fault is ours, not the server's
+            return None
+        except Exception as error:  # noqa: BLE001  # a sick server raises far more than RedisError
+            if not is_of_a_key(error):
+                self._shut(client, error)
+            return None
+
+    def _shut(self, client: redis.Redis | None, error: Exception) -> None:
+        """Give up a client, unless it is given up already: what it says is no news then."""
+        reason = f"{type(error).__name__}: {error}"[:200]
+        with self._changing:
+            given_up = self._client is not client or self._status.state == "unhealthy"
+            if given_up or self._closed.is_set():
+                return
+            self._client = None
+            self._status = RedisStatus("unhealthy", trips=self._status.trips + 1, error=reason)
+            self._since = time.monotonic()
+            self._known.set()
+        log.warning("redis is away", extra={"error": reason})
+        if client:
+            client.connection_pool.disconnect(inuse_connections=False)
+
+    def _open(self, client: redis.Redis) -> None:
+        with self._changing:
+            was_away = self._status.state == "unhealthy"
+            self._client = client
+            self._status = RedisStatus("healthy", trips=self._status.trips)
+            self._since = time.monotonic()
+            self._known.set()
+        if was_away:
+            log.warning("redis is back")
+
+    def _work(self) -> None:
+        """Probe while the gate is shut, run jobs while it is open, until the end."""
+        looked = time.monotonic()
+        while not self._closed.is_set():
+            client = self._client
+            if client is None:
+                self._probe()
+            elif time.monotonic() - looked >= self._probe_interval:
+                looked = time.monotonic()
+                self._look_after(client)
+            if self._client:
+                self._run_jobs()
+            self._closed.wait(TICK_SECONDS if self._client else self._probe_interval)
+
+    def _probe(self) -> None:
+        try:
+            client, self._found = self._reach()
+        except Exception as error:  # noqa: BLE001  # whatever it is: still away
+            self._shut(None, error)
+        else:
+            self._open(client)
+
+    def _reach(self) -> tuple[redis.Redis, Options]:
+        """Write to where Redis may be, until one takes it; raise what the last one said if none.
+
+        To write, since a full or read-only server still answers PING. By a new client, so that
+        no connection to a demoted or restarted server is left.
+        """
+        failure: Exception = ConnectionError("no sentinel names a master")
+        for options in self._servers.find():
+            for address in addresses(options):
+                client = client_for(address)
+                try:
+                    with deadline(self._timeout):
+                        write_canaries(client)
+                except Exception as error:  # noqa: BLE001  # the next may be well
+                    failure = error
+                    client.close()
+                else:
+                    return client, options
+        raise failure
+
+    def _look_after(self, client: redis.Redis) -> None:
+        """Notice a fault that no request has met, and a master that has moved."""
+        self._try(client, write_canaries)
+        masters = self._servers.find()
+        if masters and self._found not in masters:
+            self._shut(client, ConnectionError("another server is the master now"))
+
+
+def is_of_a_key(error: Exception) -> bool:
+    return any(reason in str(error) for reason in SPOILED_KEY)
+
+
+def write_canaries(client: redis.Redis) -> None:
+    pipeline = client.pipeline(transaction=False)
+    for key in CANARIES:
+        pipeline.set(key, "1", ex=CANARY_SECONDS)
+    pipeline.execute()

@@ -1,0 +1,1 @@
+"""Results: how polls are counted, frozen, checked, drawn and handed out."""

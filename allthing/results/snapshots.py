@@ -1,0 +1,189 @@
+"""Which results are kept: how a poll's snapshot is taken, and which version of it counts.
+
+No snapshot is rewritten or deleted. Who takes one holds the poll's row locked, so that it does
+not close meanwhile, and with it the lock that lets one admin at a time take snapshots; the one
+who closes the poll needs its row alone.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, select
+from sqlalchemy.orm import aliased, selectinload
+
+from allthing import cache
+from allthing.config import settings
+from allthing.database import db, find, lock_until_commit
+from allthing.errors import Conflict, NotFound
+from allthing.models import AdminAuditLog, PollInstance, PollResultSnapshot, VoteTally
+from allthing.results.counting import Census, census, result_of
+
+BATCH = 200
+MOST_SHOWN = 100  # rankings in an audit row
+INTERIM = "INTERIM"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of a run: polls looked at, those with enough ballots, snapshots that are new."""
+
+    polls: int
+    counted: int
+    added: int
+
+
+def is_newest() -> ColumnElement[bool]:
+    """Tell the snapshots that no newer version of the same poll supersedes."""
+    newer = aliased(PollResultSnapshot)
+    superseding = select(newer.id).where(
+        newer.instance_id == PollResultSnapshot.instance_id,
+        newer.version > PollResultSnapshot.version,
+    )
+    return ~superseding.exists()
+
+
+def is_result() -> ColumnElement[bool]:
+    """Tell the snapshots that are the result of a closed poll: for each the newest version."""
+    return and_(PollResultSnapshot.reason != INTERIM, is_newest())
+
+
+def is_missing() -> ColumnElement[bool]:
+    """Tell the closed polls that have no result kept yet."""
+    kept = select(PollResultSnapshot.id).where(
+        PollResultSnapshot.instance_id == PollInstance.id, PollResultSnapshot.reason != INTERIM
+    )
+    return (PollInstance.status == "CLOSED") & ~kept.exists()
+
+
+def newest_snapshot(instance: PollInstance) -> PollResultSnapshot:
+    """Return the newest snapshot, be it of the closed poll or an interim one; 404 without."""
+    snapshot = newest_of([instance]).get(instance.id)
+    if snapshot is None:
+        raise NotFound("this poll has no snapshot")
+    return snapshot
+
+
+def newest_of(instances: Sequence[PollInstance]) -> dict[str, PollResultSnapshot]:
+    """Return the newest snapshot of each of these polls that has any, by instance id."""
+    ids = [instance.id for instance in instances]
+    found = select(PollResultSnapshot).where(PollResultSnapshot.instance_id.in_(ids), is_newest())
+    return {snapshot.instance_id: snapshot for snapshot in db.session.scalars(found)}
+
+
+def keep_results(instances: Sequence[PollInstance], reason: str, actor: str | None = None) -> Taken:
+    """Count polls whose rows are locked; keep each result that differs from its last snapshot.
+
+    It is the ballots that are counted. Where the tallies of a closed poll say otherwise, they are
+    corrected; those of an open poll are when it is closed.
+
+    A poll with fewer than `MIN_VOTES` ballots is passed over and keeps the snapshots it has.
+    """
+    newest = newest_of(instances)
+    counted = added = 0
+    for instance in instances:
+        counts = census(instance)
+        if counts.differences and instance.status == "CLOSED":
+            correct_tallies(instance, counts)
+        result = result_of(instance, counts.ballots.items())
+        if result["totalBallots"] < settings().min_votes:
+            continue
+        counted += 1
+        last = newest.get(instance.id)
+        if last is None or last.results != result:
+            version = last.version + 1 if last else 1
+            add_version(version, result, reason, actor)
+            added += 1
+    db.session.flush()
+    return Taken(len(instances), counted, added)
+
+
+def correct_tallies(instance: PollInstance, counts: Census) -> None:
+    """Replace the tallies by the counts of the ballots; say so in the log and in the audit."""
+    db.session.execute(delete(VoteTally).where(VoteTally.instance_id == instance.id))
+    db.session.add_all(
+        VoteTally(instance_id=instance.id, ranking=ranking, shard=0, votes=ballots)
+        for ranking, ballots in counts.ballots.items()
+    )
+    differences = counts.differences
+    log.warning("tallies corrected", extra={"poll": instance.id, "rankings": len(differences)})
+    shown = list(differences.items())[:MOST_SHOWN]
+    db.session.add(
+        AdminAuditLog(
+            action="tallies_corrected",
+            entity_type="instance",
+            entity_id=instance.id,
+            changes={
+                "before": {ranking: tallied for ranking, (tallied, _) in shown},
+                "after": {ranking: ballots for ranking, (_, ballots) in shown},
+            },
+            details={"admin": None, "via": "system", "rankings": len(differences)},
+        )
+    )
+
+
+def add_version(version: int, result: dict[str, Any], reason: str, actor: str | None) -> None:
+    db.session.add(
+        PollResultSnapshot(
+            instance_id=result["pollId"],
+            version=version,
+            reason=reason,
+            actor=actor,
+            results=result,
+            total_votes=result["totalVotes"],
+            total_ballots=result["totalBallots"],
+            winner_option_id=result["winnerOptionId"],
+        )
+    )
+    cache.forget_on_commit(cache.results(result["pollId"]))
+    cache.forget_on_commit(cache.POLLS)  # a template with a result is not new any more
+
+
+def take_snapshot(instance_id: str, actor: str) -> PollResultSnapshot:
+    """Keep a poll's result as it stands; an open poll's is only an interim one.
+
+    Returns the last snapshot if nothing differs from it. Raises 404, and 409 for a poll with
+    too few ballots.
+    """
+    lock_until_commit("snapshots")
+    instance = find(PollInstance, instance_id, lock="share")
+    reason = INTERIM if instance.status == "OPEN" else "REQUESTED"
+    if not keep_results([instance], reason, actor).counted:
+        raise Conflict(f"this poll has fewer than {settings().min_votes} ballots: no snapshot")
+    return newest_snapshot(instance)
+
+
+def create_missing(actor: str) -> Taken:
+    """Take the snapshot of each closed poll that has no result kept yet."""
+    return take_all(is_missing(), "MISSING", actor)
+
+
+def regenerate(actor: str) -> Taken:
+    """Count all closed polls again; a result that differs becomes the next version."""
+    return take_all(PollInstance.status == "CLOSED", "REGENERATED", actor)
+
+
+def create_for_active(actor: str) -> Taken:
+    """Take an interim snapshot of each open poll."""
+    return take_all(PollInstance.status == "OPEN", INTERIM, actor)
+
+
+def take_all(condition: ColumnElement[bool], reason: str, actor: str) -> Taken:
+    """Take the snapshots of all polls that meet the condition, some at a time in memory."""
+    lock_until_commit("snapshots")
+    found = select(PollInstance.id).where(condition).order_by(PollInstance.id)
+    ids = db.session.scalars(found.with_for_update(read=True)).all()
+    counted = added = 0
+    for start in range(0, len(ids), BATCH):
+        batch = db.session.scalars(
+            select(PollInstance)
+            .where(PollInstance.id.in_(ids[start : start + BATCH]))
+            .options(selectinload(PollInstance.options))
+        ).all()
+        taken = keep_results(batch, reason, actor)
+        counted += taken.counted
+        added += taken.added
+    return Taken(len(ids), counted, added)

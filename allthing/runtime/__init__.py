@@ -1,0 +1,1 @@
+"""What the process runs on: the clock, deadlines, logs, and the gunicorn worker."""

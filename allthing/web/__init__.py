@@ -1,0 +1,1 @@
+"""What both blueprints share: typed views, reading requests, rate limits, CORS, health, OpenAPI."""
