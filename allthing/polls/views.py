@@ -95,8 +95,9 @@ def cast_vote(poll_id: str, visitor: Visitor, headers: VoteHeaders, body: Ballot
     if turnstile.is_required():
         with db.engine.connect() as connection:  # given back before Turnstile thinks
             is_retry = check_ballot(connection, poll_id, ballot, clock.today())
-        if not is_retry:
+        if not (is_retry or visitor.passed_bot_check):
             turnstile.refuse_bots(body.turnstile_token, voter.address)
+            visitor.passed_bot_check = True  # its token is spent, should this view run again
     deduped = deliver(poll_id, ballot, voter, clock.today())
     # After a retry, too: the worker that stored the ballot may have died before it came to this.
     cache.forget(cache.results(poll_id))

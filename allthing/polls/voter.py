@@ -39,6 +39,7 @@ class Visitor:
             after_this_request(lambda response: with_cookie(response, self.token))
             token = next(filter(None, (token_from_cookie(cookie, key) for key in others)), None)
         self.is_known = token is not None
+        self.passed_bot_check = False
         self.token: str = token or secrets.token_urlsafe(TOKEN_BYTES)
 
     def as_voter(self, poll_id: str, key: str | None) -> Voter:

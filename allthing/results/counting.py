@@ -1,6 +1,6 @@
 """From ballots to a result: what is stored, grouped, through the tally, as the contract's JSON."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -21,11 +21,6 @@ from allthing.results.tally import (
 from allthing.results.tally.runoff import percent
 
 Counts = Mapping[str, int]
-
-
-def encode_ranking(positions: Mapping[str, int], choices: Sequence[str]) -> str:
-    """Write chosen option ids as their places among the options, best first, as in `2.0.1`."""
-    return ".".join(str(positions[choice]) for choice in choices)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, select
 from allthing.database import db, may_be_id
 from allthing.errors import Invalid, NotFound
 from allthing.models import PollInstance, PollInstanceOption
-from allthing.results.counting import encode_ranking
 
 FEWEST_RANKS = 2
 MOST_KEPT = 1000
@@ -41,7 +40,7 @@ class BallotPaper:
             raise Invalid("rankedChoices: needs at least 2 entries")
         if self.max_rank and len(choices) > self.max_rank:
             raise Invalid(f"rankedChoices: takes at most {self.max_rank} entries")
-        return encode_ranking(self.places, choices)
+        return ".".join(str(self.places[choice]) for choice in choices)
 
 
 _kept: dict[str, BallotPaper] = {}

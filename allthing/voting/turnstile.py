@@ -9,8 +9,6 @@ from http.client import HTTPException
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from flask import g
-
 from allthing.config import settings
 from allthing.errors import Forbidden
 
@@ -30,8 +28,6 @@ def refuse_bots(token: str | None, address: str) -> None:
     Without an answer from Turnstile nobody passes, unless `TURNSTILE_FAIL_OPEN` says otherwise.
     Raises 403.
     """
-    if g.get("bot_check_passed"):  # by this very request, whose view runs again
-        return
     if not token:
         raise Forbidden("the bot check is missing: reload the page and try again")
     try:
@@ -41,7 +37,6 @@ def refuse_bots(token: str | None, address: str) -> None:
         passed = settings().turnstile_fail_open
     if not passed:
         raise Forbidden("the bot check was not passed: reload the page and try again")
-    g.bot_check_passed = True
 
 
 def verify(token: str, address: str) -> bool:
