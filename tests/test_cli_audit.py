@@ -12,9 +12,9 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from sqlalchemy import text
 
-from allthing.admin.audit import Audited
+from allthing.admin.audit import Audited, audited_view
 from allthing.database import Base, db
-from allthing.schedule import rollover
+from allthing.schedule import instances
 from tests.api import Admin, Polls, today
 from tests.conftest import AppFactory
 from tests.snapshots import lose_snapshots
@@ -61,6 +61,16 @@ def audited_commands(app: Flask) -> dict[str, Audited]:
         for name, command in app.cli.commands.items()
     }
     return {name: what for name, what in marked.items() if what is not None}
+
+
+def test_commands_and_routes_call_the_same_action_by_the_same_name(app: Flask) -> None:
+    by_http = {audited_view(app, name) for name in app.view_functions}
+    by_hand = set(audited_commands(app).values())
+
+    assert by_hand - by_http == {
+        Audited("demo_seeded", None),
+        Audited("test_votes_cast", "instance"),
+    }
 
 
 def stored(app: Flask) -> dict[str, int]:
@@ -168,7 +178,7 @@ def test_a_fault_or_an_interrupt_is_audited_and_takes_its_change_back(
     def broken(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(rollover, "keep_results", broken)  # comes after the poll's status
+    monkeypatch.setattr(instances, "keep_results", broken)  # comes after the poll's status
     result = runner.invoke(args=["close-instance", poll["pollId"]])
 
     assert result.exit_code == 1

@@ -20,7 +20,7 @@ from allthing.models import (
     PollTemplateOption,
 )
 from allthing.schedule.rollover import roll_over
-from allthing.schedule.schedule import AgendaDay, preview
+from allthing.schedule.schedule import ScheduledDay, preview
 from tests.api import POLL_ZONE, Admin, Polls, today
 
 FIRST = date(2031, 5, 4)
@@ -94,7 +94,7 @@ def store(drawn: list[dict[str, Any]]) -> None:
     db.session.flush()
 
 
-def foreseen(day: AgendaDay) -> tuple[set, set]:
+def foreseen(day: ScheduledDay) -> tuple[set, set]:
     opens = {(o.template.id, o.day, o.close_date, o.question, tuple(o.labels)) for o in day.opens}
     return opens, {(p.template_id, p.begins) for p in day.closes}
 

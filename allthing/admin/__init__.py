@@ -24,8 +24,8 @@ from allthing.admin.audit import (
     REFUSED_KEY,
     Audited,
     audited_view,
-    described_request,
     log_admin_action,
+    requested_change,
     require_audited_views,
 )
 from allthing.admin.auth import require_admin
@@ -77,7 +77,7 @@ def commit_with_audit(response: Response) -> Response:
         return response
     if response.status_code < HTTPStatus.BAD_REQUEST:
         try:
-            log_admin_action(g.admin, what, described_request())
+            log_admin_action(g.admin, what, requested_change())
             db.session.commit()
         except SQLAlchemyError:
             log.exception("an admin action could not be audited", extra={"action": what.action})
@@ -92,10 +92,10 @@ def record_refusal(what: Audited, response: Response) -> None:
     """Write the row of a failure by itself; if even that fails, the log has to do."""
     db.session.rollback()
     detail = f"{response.status_code} {(response.get_json(silent=True) or {}).get('detail', '')}"
-    description = described_request()
-    description.changes = None
+    change = requested_change()
+    change.changes = None
     try:
-        log_admin_action(g.admin, what, description, error=detail)
+        log_admin_action(g.admin, what, change, error=detail)
         db.session.commit()
     except SQLAlchemyError:
         db.session.rollback()

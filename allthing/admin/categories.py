@@ -1,17 +1,15 @@
 """Categories: a tree, edited one node at a time."""
 
-from collections import defaultdict
 from http import HTTPStatus
 
 from flask import Blueprint
 from pydantic import MISSING, Field
-from sqlalchemy import select
 
-from allthing.admin.audit import audited, describe
+from allthing.admin.audit import audited
 from allthing.admin.fields import Key, Name, ParentId, SortOrder
-from allthing.admin.schemas import CategoryIn, CategoryOut, to_json
-from allthing.catalog import catalog
-from allthing.database import db, find
+from allthing.admin.schemas import CategoryIn, CategoryOut
+from allthing.catalog import categories
+from allthing.database import find
 from allthing.models import PollCategory
 from allthing.web.request_data import Input
 from allthing.web.typed_views import Out, endpoint
@@ -48,18 +46,20 @@ class ChangedCategoryAnswer(CategoryAnswer):
 @endpoint()
 def list_categories() -> CategoriesAnswer:
     """List the top-level categories, with all others below them."""
-    ordered = select(PollCategory).order_by(PollCategory.sort_order, PollCategory.name)
-    children: dict[str | None, list[PollCategory]] = defaultdict(list)
-    for category in db.session.scalars(ordered):
-        children[category.parent_id].append(category)
+    return CategoriesAnswer(categories=category_tree())
+
+
+def category_tree() -> list[CategoryNode]:
+    """Return the top-level categories, each with those below it."""
+    children = categories.children_by_parent()
 
     def below(parent_id: str | None) -> list[CategoryNode]:
-        nodes = [CategoryNode.model_validate(child) for child in children[parent_id]]
+        nodes = [CategoryNode.model_validate(child) for child in children.get(parent_id, ())]
         for node in nodes:
             node.sub_categories = below(node.id)
         return nodes
 
-    return CategoriesAnswer(categories=below(None))
+    return below(None)
 
 
 @bp.post("")
@@ -67,9 +67,7 @@ def list_categories() -> CategoriesAnswer:
 @endpoint(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 def create_category(body: CategoryIn) -> ChangedCategoryAnswer:
     """Add a category."""
-    category = catalog.create_category(**body.model_dump())
-    describe(category.id, after=to_json(CategoryOut, category))
-    return ChangedCategoryAnswer(category=category)
+    return ChangedCategoryAnswer(category=categories.create_category(**body.model_dump()))
 
 
 @bp.get("/<category_id>")
@@ -85,8 +83,5 @@ def show_category(category_id: str) -> CategoryAnswer:
 @endpoint(HTTPStatus.CONFLICT)
 def update_category(category_id: str, body: CategoryChangesIn) -> ChangedCategoryAnswer:
     """Change the fields that are sent."""
-    category = find(PollCategory, category_id, lock="change")
-    before = to_json(CategoryOut, category)
-    catalog.update_category(category, body.model_dump())
-    describe(category.id, before=before, after=to_json(CategoryOut, category))
+    category = categories.update_category(category_id, body.model_dump())
     return ChangedCategoryAnswer(category=category)

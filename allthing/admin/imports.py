@@ -1,13 +1,12 @@
 """Imports: a whole catalog in one body."""
 
 import re
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from flask import Blueprint
 from pydantic import MISSING, AfterValidator, BeforeValidator, Field
 
-from allthing.admin.audit import audited, describe
+from allthing.admin.audit import audited
 from allthing.admin.fields import MAX_OPTIONS, Audience, MaxRank, PollType, SortOrder
 from allthing.admin.schemas import OptionIn, labels_in_order
 from allthing.catalog.importing import Entry, Outcome, import_catalog
@@ -96,16 +95,13 @@ def import_data(body: ImportIn) -> dict[str, Any]:
     """Import categories and templates; what can't be is told entry by entry."""
     entries = [read_category(given) for given in body.categories]
     entries += [read_template(given) for given in body.templates]
-    outcomes = import_catalog(entries, dry_run=body.dry_run)
-    done = {
-        "categoriesCreated": keys(outcomes, "category", "created"),
-        "categoriesUpdated": keys(outcomes, "category", "updated"),
-        "templatesCreated": keys(outcomes, "template", "created"),
+    imported = import_catalog(entries, dry_run=body.dry_run)
+    return {
+        **imported.counts,
+        "dryRun": imported.dry_run,
+        "errors": imported.errors,
+        "details": [outcome_json(outcome) for outcome in imported.outcomes],
     }
-    answer = {name: len(found) for name, found in done.items()} | {"dryRun": body.dry_run}
-    faults = [f"{o.entry.type} {o.entry.key}: {o.error}" for o in outcomes if o.is_fault]
-    describe(after=None if body.dry_run else done, details=answer | {"errorCount": len(faults)})
-    return answer | {"errors": faults, "details": [outcome_json(outcome) for outcome in outcomes]}
 
 
 def read_category(given: object) -> Entry:
@@ -130,10 +126,6 @@ def text(given: object, name: str) -> str:
     """Return a text of an entry that could not be read, to show which one it is."""
     value = given.get(name) if isinstance(given, dict) else None
     return value[:SHOWN_LENGTH] if isinstance(value, str) else ""
-
-
-def keys(outcomes: Sequence[Outcome], entry_type: str, action: str) -> list[str]:
-    return [o.entry.key for o in outcomes if (o.entry.type, o.action) == (entry_type, action)]
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:

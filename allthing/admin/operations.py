@@ -4,7 +4,7 @@ from datetime import date
 
 from flask import Blueprint
 
-from allthing.admin.audit import audited, describe
+from allthing.admin.audit import audited
 from allthing.admin.schemas import DayQuery
 from allthing.runtime import clock
 from allthing.schedule import rollover
@@ -33,13 +33,7 @@ class ClosingAnswer(Out):
 def roll_over(query: DayQuery) -> RolloverAnswer:
     """Close the polls that have ended, and open those of a day. Safe to repeat."""
     done = rollover.roll_over(query.poll_date, clock.today())
-    answer = RolloverAnswer(
-        poll_date=query.poll_date,
-        created_count=done.created,
-        closed_count=done.closing.closed,
-    )
-    describe(details=answer.model_dump(mode="json", exclude={"ok"}))
-    return answer
+    return RolloverAnswer.model_validate(done)
 
 
 @bp.post("/close")
@@ -47,9 +41,4 @@ def roll_over(query: DayQuery) -> RolloverAnswer:
 @endpoint()
 def close_polls(query: DayQuery) -> ClosingAnswer:
     """Close the polls whose close date is this day or earlier."""
-    closing = rollover.close_ended(query.poll_date)
-    answer = ClosingAnswer(
-        poll_date=query.poll_date, closed_count=closing.closed, snapshot_count=closing.snapshots
-    )
-    describe(details=answer.model_dump(mode="json", exclude={"ok"}))
-    return answer
+    return ClosingAnswer.model_validate(rollover.close_ended(query.poll_date))

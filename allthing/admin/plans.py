@@ -1,18 +1,13 @@
 """Plans: what one date changes for one template."""
 
 from datetime import date, timedelta
-from typing import Any
 
 from flask import Blueprint
 from pydantic import MISSING, Field, ValidationInfo, field_validator
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
-from allthing.admin.audit import audited, describe
+from allthing.admin.audit import audited
 from allthing.admin.fields import Question
-from allthing.admin.schemas import DayQuery, OptionsIn, PlanOut, labels_in_order, to_json
-from allthing.database import db, find
-from allthing.models import PollPlan, PollTemplate
+from allthing.admin.schemas import DayQuery, OptionsIn, PlanOut, labels_in_order
 from allthing.schedule import plans
 from allthing.web.field_types import Day
 from allthing.web.request_data import Input, Query
@@ -71,24 +66,14 @@ class ReplacedPlanOptionsAnswer(ChangedPlanAnswer):
 @endpoint()
 def show_plan(template_id: str, query: DayQuery) -> PlanAnswer:
     """Show what is planned for a date; null if nothing is."""
-    return PlanAnswer(plan=plans.plan_for(find(PollTemplate, template_id), query.poll_date))
+    return PlanAnswer(plan=plans.show_plan(template_id, query.poll_date))
 
 
 @bp.get("/plans")
 @endpoint()
 def list_plans(template_id: str, query: PeriodQuery) -> PlansAnswer:
     """List the plans of a period, by date."""
-    template = find(PollTemplate, template_id)
-    plans = db.session.scalars(
-        select(PollPlan)
-        .where(
-            PollPlan.template_id == template.id,
-            PollPlan.poll_date.between(query.first, query.last),
-        )
-        .order_by(PollPlan.poll_date)
-        .options(selectinload(PollPlan.options))
-    )
-    return PlansAnswer(plans=plans.all())
+    return PlansAnswer(plans=plans.list_plans(template_id, query.first, query.last))
 
 
 @bp.put("/plan")
@@ -96,11 +81,8 @@ def list_plans(template_id: str, query: PeriodQuery) -> PlansAnswer:
 @endpoint()
 def upsert_plan(template_id: str, body: PlanIn) -> ChangedPlanAnswer:
     """Plan a date, or change what is planned in the fields that are sent."""
-    template = find(PollTemplate, template_id, lock="change")
-    before = planned(template, body.poll_date)
     changes = body.model_dump(exclude={"poll_date"})
-    plan = plans.change_plan(template, body.poll_date, changes)
-    describe(plan.id, before=before, after=to_json(PlanOut, plan))
+    plan = plans.change_plan(template_id, body.poll_date, changes)
     return ChangedPlanAnswer(plan_id=plan.id)
 
 
@@ -109,11 +91,8 @@ def upsert_plan(template_id: str, body: PlanIn) -> ChangedPlanAnswer:
 @endpoint()
 def replace_plan_options(template_id: str, body: PlanOptionsIn) -> ReplacedPlanOptionsAnswer:
     """Offer other options on a date."""
-    template = find(PollTemplate, template_id, lock="change")
-    before = planned(template, body.poll_date)
     labels = labels_in_order(body.options)
-    plan = plans.replace_options(template, body.poll_date, labels)
-    describe(plan.id, before=before, after=to_json(PlanOut, plan))
+    plan = plans.replace_options(template_id, body.poll_date, labels)
     return ReplacedPlanOptionsAnswer(plan_id=plan.id, option_count=len(labels))
 
 
@@ -122,13 +101,4 @@ def replace_plan_options(template_id: str, body: PlanOptionsIn) -> ReplacedPlanO
 @endpoint()
 def delete_plan(template_id: str, query: DayQuery) -> ChangedPlanAnswer:
     """Let a date be like any other."""
-    template = find(PollTemplate, template_id, lock="change")
-    before = planned(template, query.poll_date)
-    plan = plans.delete_plan(template, query.poll_date)
-    describe(plan.id, before=before)
-    return ChangedPlanAnswer(plan_id=plan.id)
-
-
-def planned(template: PollTemplate, day: date) -> dict[str, Any] | None:
-    plan = plans.plan_for(template, day)
-    return to_json(PlanOut, plan) if plan else None
+    return ChangedPlanAnswer(plan_id=plans.delete_plan(template_id, query.poll_date).id)

@@ -6,13 +6,11 @@ from typing import Annotated, Any
 
 from flask import Blueprint
 from pydantic import MISSING, AfterValidator, Field
-from sqlalchemy import select
 
-from allthing.admin.audit import audited, describe
+from allthing.admin.audit import audited
 from allthing.admin.fields import MAX_OPTIONS, Description, SortOrder
-from allthing.admin.schemas import to_json
 from allthing.catalog import presets
-from allthing.database import db, find
+from allthing.database import find
 from allthing.models import PresetOptionSet
 from allthing.web.field_types import Visible
 from allthing.web.request_data import Input
@@ -72,8 +70,7 @@ class MessageAnswer(Out):
 @endpoint()
 def list_presets() -> PresetsAnswer:
     """List all presets by name."""
-    found = db.session.scalars(select(PresetOptionSet).order_by(PresetOptionSet.name))
-    return PresetsAnswer(presets=found.all())
+    return PresetsAnswer(presets=presets.list_presets())
 
 
 @bp.post("")
@@ -81,9 +78,7 @@ def list_presets() -> PresetsAnswer:
 @endpoint(HTTPStatus.CONFLICT)
 def create_preset(body: PresetIn) -> PresetOut:
     """Add a preset."""
-    preset = presets.create_preset(**body.model_dump(by_alias=True))
-    describe(preset.id, after=to_json(PresetOut, preset))
-    return PresetOut.model_validate(preset)
+    return PresetOut.model_validate(presets.create_preset(**body.model_dump(by_alias=True)))
 
 
 @bp.get("/<preset_id>")
@@ -98,10 +93,7 @@ def show_preset(preset_id: str) -> PresetOut:
 @endpoint(HTTPStatus.CONFLICT)
 def update_preset(preset_id: str, body: PresetChangesIn) -> PresetOut:
     """Change the fields that are sent."""
-    preset = find(PresetOptionSet, preset_id, lock="change")
-    before = to_json(PresetOut, preset)
-    presets.update_preset(preset, body.model_dump(by_alias=True))
-    describe(preset.id, before=before, after=to_json(PresetOut, preset))
+    preset = presets.update_preset(preset_id, body.model_dump(by_alias=True))
     return PresetOut.model_validate(preset)
 
 
@@ -110,7 +102,5 @@ def update_preset(preset_id: str, body: PresetChangesIn) -> PresetOut:
 @endpoint()
 def delete_preset(preset_id: str) -> MessageAnswer:
     """Delete a preset; templates that began with it keep their options."""
-    preset = find(PresetOptionSet, preset_id, lock="change")
-    describe(preset.id, before=to_json(PresetOut, preset))
-    presets.delete_preset(preset)
+    preset = presets.delete_preset(preset_id)
     return MessageAnswer(message=f"the preset {preset.name} was deleted")

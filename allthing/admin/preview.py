@@ -9,7 +9,7 @@ from pydantic import Field
 from allthing.errors import Invalid
 from allthing.runtime import clock
 from allthing.schedule import schedule
-from allthing.schedule.schedule import AgendaDay
+from allthing.schedule.schedule import ScheduledDay
 from allthing.web.field_types import Day
 from allthing.web.request_data import Query
 from allthing.web.typed_views import Out, endpoint
@@ -75,7 +75,7 @@ def show_preview(query: PreviewQuery) -> PreviewAnswer:
     return PreviewAnswer(timezone=clock.poll_zone().key, days=[day_out(day) for day in days])
 
 
-def day_out(day: AgendaDay) -> PreviewDayOut:
+def day_out(day: ScheduledDay) -> PreviewDayOut:
     return PreviewDayOut(
         poll_date=day.day,
         opens=[

@@ -2,13 +2,12 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 from flask import Blueprint
 from pydantic import Field
-from pydantic.alias_generators import to_camel
 
-from allthing.admin.audit import audited, describe
+from allthing.admin.audit import audited
 from allthing.admin.auth import acting_admin
 from allthing.database import find
 from allthing.models import PollInstance
@@ -48,16 +47,33 @@ class MissingAnswer(RunAnswer):
     created_count: int
     total_missing: int
 
+    @classmethod
+    def of(cls, taken: Taken) -> Self:
+        return cls(message=taken.summary, created_count=taken.added, total_missing=taken.polls)
+
 
 class RegeneratedAnswer(RunAnswer):
     regenerated_count: int
     total_closed: int
     changed_count: int
 
+    @classmethod
+    def of(cls, taken: Taken) -> Self:
+        return cls(
+            message=taken.summary,
+            regenerated_count=taken.counted,
+            total_closed=taken.polls,
+            changed_count=taken.added,
+        )
+
 
 class ActiveAnswer(RunAnswer):
     created_count: int
     total_active: int
+
+    @classmethod
+    def of(cls, taken: Taken) -> Self:
+        return cls(message=taken.summary, created_count=taken.added, total_active=taken.polls)
 
 
 class SnapshotAnswer(Out):
@@ -75,9 +91,7 @@ class TakenSnapshotAnswer(SnapshotAnswer):
 @endpoint()
 def create_missing() -> MissingAnswer:
     """Take the snapshot of each closed poll that has none."""
-    taken = snapshots.create_missing(acting_admin())
-    counts = {"created_count": taken.added, "total_missing": taken.polls}
-    return MissingAnswer(message=describe_run(taken, counts), **counts)
+    return MissingAnswer.of(snapshots.create_missing(acting_admin()))
 
 
 @bp.post("/snapshots/regenerate")
@@ -85,13 +99,7 @@ def create_missing() -> MissingAnswer:
 @endpoint()
 def regenerate() -> RegeneratedAnswer:
     """Count all closed polls again; where the result differs, it becomes a new version."""
-    taken = snapshots.regenerate(acting_admin())
-    counts = {
-        "regenerated_count": taken.counted,
-        "total_closed": taken.polls,
-        "changed_count": taken.added,
-    }
-    return RegeneratedAnswer(message=describe_run(taken, counts), **counts)
+    return RegeneratedAnswer.of(snapshots.regenerate(acting_admin()))
 
 
 @bp.post("/snapshots/create-for-active")
@@ -99,19 +107,7 @@ def regenerate() -> RegeneratedAnswer:
 @endpoint()
 def create_for_active() -> ActiveAnswer:
     """Take an interim snapshot of each open poll."""
-    taken = snapshots.create_for_active(acting_admin())
-    counts = {"created_count": taken.added, "total_active": taken.polls}
-    return ActiveAnswer(message=describe_run(taken, counts), **counts)
-
-
-def describe_run(taken: Taken, counts: dict[str, int]) -> str:
-    """Note the counts for the audit; return them in a sentence."""
-    describe(details={to_camel(name): count for name, count in counts.items()})
-    return (
-        f"polls: {taken.polls}; new snapshots: {taken.added}; "
-        f"unchanged since the last: {taken.counted - taken.added}; "
-        f"with too few ballots: {taken.polls - taken.counted}"
-    )
+    return ActiveAnswer.of(snapshots.create_for_active(acting_admin()))
 
 
 @bp.post("/instances/<instance_id>/snapshot")
@@ -120,8 +116,6 @@ def describe_run(taken: Taken, counts: dict[str, int]) -> str:
 def take_snapshot(instance_id: str) -> TakenSnapshotAnswer:
     """Take a snapshot of one poll, open or closed."""
     snapshot = snapshots.take_snapshot(instance_id, acting_admin())
-    described = {"instanceId": instance_id, "version": snapshot.version, "reason": snapshot.reason}
-    describe(snapshot.id, details=described)
     return TakenSnapshotAnswer(instance_id=instance_id, snapshot_id=snapshot.id, snapshot=snapshot)
 
 

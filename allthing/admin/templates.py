@@ -1,16 +1,11 @@
 """Templates: the polls that recur, and their options."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from http import HTTPStatus
-from typing import Any
 
 from flask import Blueprint
 from pydantic import MISSING
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
-from allthing.admin.audit import audited, describe
+from allthing.admin.audit import audited
 from allthing.admin.fields import (
     Audience,
     ContextText,
@@ -22,9 +17,9 @@ from allthing.admin.fields import (
     Question,
     Title,
 )
-from allthing.admin.schemas import Options, OptionsIn, TemplateOut, labels_in_order, to_json
-from allthing.catalog import catalog, deletion
-from allthing.database import db, find
+from allthing.admin.schemas import Options, OptionsIn, TemplateOut, labels_in_order
+from allthing.catalog import deletion, templates
+from allthing.database import find
 from allthing.errors import Unavailable
 from allthing.models import PollTemplate
 from allthing.web.request_data import Input, Query
@@ -126,12 +121,7 @@ class GeneratedContextAnswer(Out):
 @endpoint()
 def list_templates(query: TemplateQuery) -> TemplatesAnswer:
     """List templates with their options, by category and key."""
-    found = select(PollTemplate).order_by(PollTemplate.category_id, PollTemplate.key)
-    for name, value in query.model_dump(exclude_none=True).items():
-        found = found.where(getattr(PollTemplate, name) == value)
-    return TemplatesAnswer(
-        templates=db.session.scalars(found.options(selectinload(PollTemplate.options))).all()
-    )
+    return TemplatesAnswer(templates=templates.list_templates(**query.model_dump()))
 
 
 @bp.post("")
@@ -139,10 +129,9 @@ def list_templates(query: TemplateQuery) -> TemplatesAnswer:
 @endpoint(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 def create_template(body: TemplateIn) -> ChangedTemplateAnswer:
     """Add a template; its key is made of its category's key and its title."""
-    template = catalog.create_template(
+    template = templates.create_template(
         **body.model_dump(exclude={"options"}), options=labels_in_order(body.options)
     )
-    describe(template.id, after=to_json(TemplateOut, template))
     return ChangedTemplateAnswer(template=template)
 
 
@@ -158,7 +147,7 @@ def show_template(template_id: str) -> TemplateAnswer:
 @endpoint(HTTPStatus.CONFLICT)
 def update_template(template_id: str, body: TemplateChangesIn) -> ChangedTemplateAnswer:
     """Change the fields that are sent; polls that are open keep their words."""
-    return change(template_id, body.model_dump())
+    return ChangedTemplateAnswer(template=templates.update_template(template_id, body.model_dump()))
 
 
 @bp.delete("/<template_id>")
@@ -166,13 +155,8 @@ def update_template(template_id: str, body: TemplateChangesIn) -> ChangedTemplat
 @endpoint(HTTPStatus.CONFLICT)
 def delete_template(template_id: str, query: DeletionQuery) -> DeletedTemplateAnswer:
     """Delete a template; one that has had polls only with `force`, and with all of them."""
-    before = to_json(TemplateOut, find(PollTemplate, template_id))
-    deleted = asdict(deletion.remove_template(template_id, force=query.force))
-    describe(template_id, before=before, details={"force": query.force, "cascadeDeleted": deleted})
-    return DeletedTemplateAnswer(
-        deleted_template={name: before[name] for name in ("id", "title", "key")},
-        cascade_deleted=deleted,
-    )
+    deleted = deletion.delete_template(template_id, force=query.force)
+    return DeletedTemplateAnswer.model_validate(deleted)
 
 
 @bp.patch("/<template_id>/active")
@@ -180,7 +164,7 @@ def delete_template(template_id: str, query: DeletionQuery) -> DeletedTemplateAn
 @endpoint()
 def set_active(template_id: str, body: ActiveIn) -> ChangedTemplateAnswer:
     """Let a template recur, or rest."""
-    return change(template_id, body.model_dump())
+    return ChangedTemplateAnswer(template=templates.update_template(template_id, body.model_dump()))
 
 
 @bp.patch("/<template_id>/featured")
@@ -188,7 +172,7 @@ def set_active(template_id: str, body: ActiveIn) -> ChangedTemplateAnswer:
 @endpoint()
 def set_featured(template_id: str, body: FeaturedIn) -> ChangedTemplateAnswer:
     """Show a template's polls among the featured ones, or not."""
-    return change(template_id, body.model_dump())
+    return ChangedTemplateAnswer(template=templates.update_template(template_id, body.model_dump()))
 
 
 @bp.put("/<template_id>/options")
@@ -196,11 +180,8 @@ def set_featured(template_id: str, body: FeaturedIn) -> ChangedTemplateAnswer:
 @endpoint()
 def replace_options(template_id: str, body: OptionsIn) -> ReplacedOptionsAnswer:
     """Give a template other options; polls that are open keep theirs."""
-    template = find(PollTemplate, template_id, lock="change")
-    before = [option.label for option in template.options]
     labels = labels_in_order(body.options)
-    catalog.replace_options(template, labels)
-    describe(template.id, before={"options": before}, after={"options": labels})
+    template = templates.replace_options(template_id, labels)
     return ReplacedOptionsAnswer(template_id=template.id, option_count=len(labels))
 
 
@@ -211,11 +192,3 @@ def generate_context(template_id: str) -> GeneratedContextAnswer:
     """Write a context text for the template; there is no writer yet, so this is always a 503."""
     find(PollTemplate, template_id)
     raise Unavailable("writing context texts is not configured on this server")
-
-
-def change(template_id: str, changes: Mapping[str, Any]) -> ChangedTemplateAnswer:
-    template = find(PollTemplate, template_id, lock="change")
-    before = to_json(TemplateOut, template)
-    catalog.update_template(template, changes)
-    describe(template.id, before=before, after=to_json(TemplateOut, template))
-    return ChangedTemplateAnswer(template=template)

@@ -1,6 +1,7 @@
-"""Removal of a template, with all that hangs on it."""
+"""Deletion of a template, with all that hangs on it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
 
@@ -17,10 +18,11 @@ from allthing.models import (
     PollTemplateOption,
     VoteBallot,
 )
+from allthing.models.changes import record_change, values_of
 
 
 @dataclass(frozen=True)
-class Removed:
+class DeletedRows:
     """How many rows went with the template."""
 
     instances: int
@@ -29,22 +31,33 @@ class Removed:
     snapshots: int
 
 
-def remove_template(template_id: str, *, force: bool) -> Removed:
+@dataclass(frozen=True)
+class DeletedTemplate:
+    """A template as it was, and what was deleted with it."""
+
+    deleted_template: dict[str, Any]
+    cascade_deleted: DeletedRows
+
+
+def delete_template(template_id: str, *, force: bool) -> DeletedTemplate:
     """Delete a template and its plans; with `force` its polls too, votes and results included.
 
-    Raises 404, and 409 for a template that has polls unless forced. A vote under way is waited
-    for, and deleted as well; a later one finds no poll.
+    Raises `NotFound`, and `Conflict` for a template that has polls unless forced. A vote under
+    way is waited for, and deleted as well; a later one finds no poll.
     """
     lock_until_commit("rollover")  # comes before any row, as in a rollover
     template = find(PollTemplate, template_id, lock="change")
+    before = values_of(template)
     instances = locked_instances(template)
     if instances and not force:
         raise Conflict(f"this template has polls ({len(instances)}): delete it with force=true")
-    removed = delete_rows(template)
+    deleted = delete_rows(template)
     for instance_id in instances:
         cache.forget_on_commit(cache.results(instance_id))
     cache.forget_on_commit(cache.POLLS)
-    return removed
+    details = {"force": force, "cascadeDeleted": asdict(deleted)}
+    record_change(template_id, before=before, details=details)
+    return DeletedTemplate(before, deleted)
 
 
 def locked_instances(template: PollTemplate) -> list[str]:
@@ -53,7 +66,7 @@ def locked_instances(template: PollTemplate) -> list[str]:
     return list(db.session.scalars(polls.order_by(PollInstance.id).with_for_update()))
 
 
-def delete_rows(template: PollTemplate) -> Removed:
+def delete_rows(template: PollTemplate) -> DeletedRows:
     """Delete from the leaves to the root, a statement per table, however many rows there are."""
     instances = select(PollInstance.id).where(PollInstance.template_id == template.id)
     plans = select(PollPlan.id).where(PollPlan.template_id == template.id)
@@ -61,7 +74,7 @@ def delete_rows(template: PollTemplate) -> Removed:
     snapshots = delete_from(PollResultSnapshot, PollResultSnapshot.instance_id.in_(instances))
     delete_from(PollInstanceOption, PollInstanceOption.instance_id.in_(instances))
     delete_from(PollPlanOption, PollPlanOption.plan_id.in_(plans))
-    removed = Removed(
+    deleted = DeletedRows(
         instances=delete_from(PollInstance, PollInstance.template_id == template.id),
         plans=delete_from(PollPlan, PollPlan.template_id == template.id),
         votes=votes,
@@ -69,7 +82,7 @@ def delete_rows(template: PollTemplate) -> Removed:
     )
     delete_from(PollTemplateOption, PollTemplateOption.template_id == template.id)
     delete_from(PollTemplate, PollTemplate.id == template.id)
-    return removed
+    return deleted
 
 
 def delete_from(model: type[Base], condition: ColumnElement[bool]) -> int:

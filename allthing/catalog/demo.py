@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from allthing.catalog import catalog
+from allthing.catalog.categories import create_category
+from allthing.catalog.templates import create_template
 from allthing.database import db
 from allthing.models import PollCategory, PollInstance
+from allthing.models.changes import facts_of, record_change
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,12 @@ class Loaded:
 def seed_demo() -> Loaded:
     """Add the demo's categories and templates, unless there is any category already."""
     if db.session.scalar(select(PollCategory.id).limit(1)) is not None:
-        return Loaded(0, 0)
+        return done(Loaded(0, 0))
     content = json.loads(files("allthing.catalog").joinpath("demo.json").read_text("utf-8"))
     categories: dict[str, str] = {}
     templates = 0
     for place, entry in enumerate(content["categories"]):
-        category = catalog.create_category(
+        category = create_category(
             key=entry["key"],
             name=entry["name"],
             sort_order=place,
@@ -36,11 +38,16 @@ def seed_demo() -> Loaded:
         for template in entry["templates"]:
             add_template(category.id, template)
             templates += 1
-    return Loaded(len(categories), templates)
+    return done(Loaded(len(categories), templates))
+
+
+def done(loaded: Loaded) -> Loaded:
+    record_change(details=facts_of(loaded))
+    return loaded
 
 
 def add_template(category_id: str, entry: dict[str, Any]) -> None:
-    catalog.create_template(
+    create_template(
         category_id=category_id,
         title=entry["title"],
         question=entry["question"],

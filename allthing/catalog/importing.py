@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import DataError, IntegrityError
 
-from allthing.catalog import catalog
+from allthing.catalog.categories import apply_changes, create_category
+from allthing.catalog.templates import create_template
 from allthing.database import db, lock_until_commit
 from allthing.errors import Conflict, NotFound, Problem, as_problem
 from allthing.models import PollCategory, PollTemplate
+from allthing.models.changes import record_change
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,41 @@ class Outcome:
     is_fault: bool = False
 
 
+@dataclass(frozen=True)
+class Imported:
+    """What an import did; a dry run would have done it, and took it back."""
+
+    outcomes: Sequence[Outcome]
+    dry_run: bool
+
+    @property
+    def errors(self) -> list[str]:
+        """A sentence for each entry that can't be imported."""
+        return [f"{o.entry.type} {o.entry.key}: {o.error}" for o in self.outcomes if o.is_fault]
+
+    @property
+    def keys(self) -> dict[str, list[str]]:
+        """The keys of what was created and updated, by the name of their count in the contract."""
+        return {
+            "categoriesCreated": self._keys("category", "created"),
+            "categoriesUpdated": self._keys("category", "updated"),
+            "templatesCreated": self._keys("template", "created"),
+        }
+
+    def _keys(self, entry_type: str, action: str) -> list[str]:
+        done = (entry_type, action)
+        return [o.entry.key for o in self.outcomes if (o.entry.type, o.action) == done]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {name: len(keys) for name, keys in self.keys.items()}
+
+
 class AlreadyThere(Conflict):
     """A template of this key is in this category: an import leaves it as it is."""
 
 
-def import_catalog(entries: Sequence[Entry], *, dry_run: bool) -> list[Outcome]:
+def import_catalog(entries: Sequence[Entry], *, dry_run: bool) -> Imported:
     """Add the entries in their order, each in a savepoint of its own; return what became of them.
 
     A dry run does all of it and takes it back.
@@ -53,7 +85,12 @@ def import_catalog(entries: Sequence[Entry], *, dry_run: bool) -> list[Outcome]:
     stores = {"category": known.store_category, "template": known.store_template}
     outcomes = [import_entry(entry, stores[entry.type]) for entry in entries]
     everything.rollback() if dry_run else everything.commit()
-    return outcomes
+    imported = Imported(outcomes, dry_run)
+    record_change(
+        after=None if dry_run else imported.keys,
+        details={**imported.counts, "dryRun": dry_run, "errorCount": len(imported.errors)},
+    )
+    return imported
 
 
 def import_entry(entry: Entry, store: Callable[[Entry], str]) -> Outcome:
@@ -85,9 +122,9 @@ class KnownKeys:
         """Add a top-level category, or give the one of this key the name and place of the entry."""
         category = self.categories.get(entry.key)
         if category is not None:
-            catalog.update_category(category, entry.fields)
+            apply_changes(category, entry.fields)
             return "updated"
-        self.categories[entry.key] = catalog.create_category(key=entry.key, **entry.fields)
+        self.categories[entry.key] = create_category(key=entry.key, **entry.fields)
         return "created"
 
     def store_template(self, entry: Entry) -> str:
@@ -102,6 +139,6 @@ class KnownKeys:
             raise AlreadyThere("this template exists")
         if homes:
             raise Conflict("a template of another category has this key")
-        catalog.create_template(category_id=category.id, key=entry.key, **fields)
+        create_template(category_id=category.id, key=entry.key, **fields)
         homes.add(category.id)
         return "created"

@@ -5,11 +5,11 @@ from typing import Any
 import click
 
 from allthing.admin.audit_logs import AuditLogOut, AuditLogQuery, find_audit_logs
-from allthing.cli.commands import reading
+from allthing.cli.commands import command
 from allthing.cli.output import Answer, listed
 
 
-@reading("audit-logs")
+@command("audit-logs")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 200))
 @click.option("--action", default=None)
 @click.option("--entity-type", default=None)

@@ -1,11 +1,11 @@
 """A look at the database, as the server takes one when it starts."""
 
-from allthing.cli.commands import reading
+from allthing.cli.commands import command
 from allthing.cli.output import Answer
 from allthing.database.startup_checks import weaknesses
 
 
-@reading("check")
+@command("check")
 def check() -> Answer:
     """Look for what would lose votes or stop the server; exit with 1 if there is anything.
 

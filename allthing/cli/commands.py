@@ -1,11 +1,10 @@
 """How a command runs: its answer is printed, a refusal is one sentence, a change is audited.
 
 A change is committed here, together with its audit row. So a command that is not made by
-`changing` can't save anything, and one that is can't skip the audit.
+`audited_command` can't save anything, and one that is can't skip the audit.
 """
 
 import functools
-import inspect
 import json
 import os
 from collections.abc import Callable
@@ -17,26 +16,31 @@ from flask import g
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from allthing.admin.audit import Audited, Description, log_admin_action
+from allthing.admin.audit import Audited, log_admin_action
 from allthing.admin.auth import AdminContext
 from allthing.cli.output import Answer, show
 from allthing.database import db
 from allthing.errors import Problem, as_problem
+from allthing.models.changes import Change, recorded_change
 
 Work = Callable[..., Answer | None]
 
 
-def reading(name: str) -> Callable[[Work], click.Command]:
+def command(name: str) -> Callable[[Work], click.Command]:
     """Make a command of a function that returns its answer, or None if it wrote it itself."""
     return lambda work: make_command(name, work)
 
 
-def changing(name: str, what: Audited) -> Callable[[Work], click.Command]:
+def audited_command(
+    name: str, action: str, entity_type: str | None = None
+) -> Callable[[Work], click.Command]:
     """Make a command whose change is committed with its audit row; a refusal leaves a row too.
 
-    The function tells what it did by `describe`, as the views of the guarded door do. With the
-    flag `--dry-run`, if it has one, it must change nothing: nothing is committed or audited.
+    `action` and `entity_type` are what the audit calls it, the same as over HTTP. The rule that
+    the function calls records what it changes. With the flag `--dry-run`, if it has one, it must
+    change nothing: nothing is committed or audited.
     """
+    what = Audited(action, entity_type)
 
     def decorate(work: Work) -> click.Command:
         @functools.wraps(work)
@@ -46,22 +50,11 @@ def changing(name: str, what: Audited) -> Callable[[Work], click.Command]:
             entity_id = arguments.get(f"{what.entity_type}_id")
             return run_audited(what, entity_id, lambda: work(**arguments))
 
-        command = make_command(name, audited_work)
-        command.callback.__dict__["audited"] = what
-        return command
+        made = make_command(name, audited_work)
+        made.callback.__dict__["audited"] = what
+        return made
 
     return decorate
-
-
-def action_of(view: Callable[..., Any]) -> Audited:
-    """Return the action's name that a view of the guarded door stands under."""
-    what: Audited = view.__dict__["audited"]
-    return what
-
-
-def do(view: Callable[..., Any], *given: Any) -> Any:
-    """Do what a view of the guarded door does, with what it takes in place of a request."""
-    return inspect.unwrap(view)(*given)
 
 
 def make_command(name: str, work: Work) -> click.Command:
@@ -76,10 +69,10 @@ def make_command(name: str, work: Work) -> click.Command:
             show(answer, as_json)
             click.get_current_context().exit(int(answer.is_bad_news))
 
-    command = click.command(name)(with_appcontext(run))
+    made = click.command(name)(with_appcontext(run))
     json_flag = click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document.")
-    command.params.append(json_flag)
-    return command
+    made.params.append(json_flag)
+    return made
 
 
 def refuse_bytes(arguments: dict[str, Any]) -> None:
@@ -107,33 +100,32 @@ def run_audited(
     A wrong call is no attempt: it leaves no row. Nor can a database that is away keep one.
     """
     g.admin = AdminContext(f"uid {os.getuid()}", None, None, None, door="cli")
-    g.pop("audit", None)
     try:
         answer = work()
-        log_admin_action(g.admin, what, described(entity_id))
+        log_admin_action(g.admin, what, commanded_change(entity_id))
         db.session.commit()
     except click.UsageError:
         raise
     except (Exception, KeyboardInterrupt) as fault:
         db.session.rollback()
-        description = described(entity_id)
-        description.changes = None
-        log_admin_action(g.admin, what, description, error=sentence(fault))
+        change = commanded_change(entity_id)
+        change.changes = None
+        log_admin_action(g.admin, what, change, error=sentence(fault))
         db.session.commit()
         raise
     return answer
 
 
-def described(entity_id: str | None) -> Description:
-    """Return what the command described, with the entity it was called for if it got no further.
+def commanded_change(entity_id: str | None) -> Change:
+    """Return the change that was recorded, with the entity that was named if it got no further.
 
-    That one is kept percent-encoded, as the gate keeps what comes out of a path.
+    That one is kept percent-encoded, as what comes out of a path is.
     """
-    description: Description = g.get("audit") or Description()
-    if description.entity_id is None and entity_id is not None:
-        description.entity_id = quote(entity_id)
-    description.details |= {"command": click.get_current_context().info_name}
-    return description
+    change = recorded_change()
+    if change.entity_id is None and entity_id is not None:
+        change.entity_id = quote(entity_id)
+    change.details |= {"command": click.get_current_context().info_name}
+    return change
 
 
 def sentence(fault: BaseException) -> str:

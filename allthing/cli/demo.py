@@ -2,18 +2,16 @@
 
 import click
 
-from allthing.admin.audit import Audited, describe
 from allthing.catalog import demo
-from allthing.cli.commands import changing, reading
+from allthing.cli.commands import audited_command, command
 from allthing.cli.output import Answer
 
 
-@changing("seed-demo", Audited("demo_seeded", None))
+@audited_command("seed-demo", "demo_seeded")
 def seed_demo() -> Answer:
     """Load a few categories and templates into an empty database."""
     loaded = demo.seed_demo()
     counts = {"categories": loaded.categories, "templates": loaded.templates}
-    describe(details=counts)
     line = (
         f"demo loaded: {loaded.categories} categories, {loaded.templates} templates"
         if loaded.categories
@@ -22,7 +20,7 @@ def seed_demo() -> Answer:
     return Answer(counts, [line])
 
 
-@reading("try-it")
+@command("try-it")
 @click.option("--url", required=True, help="Where the service is reached.")
 @click.option("--admin-key", required=True)
 def try_it(url: str, admin_key: str) -> Answer:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 from allthing.admin.presets import PresetOut
 from allthing.admin.schemas import CategoryOut, InstanceOut, PlanOut, TemplateOut, to_json
 from allthing.admin.snapshots import SnapshotOut
-from allthing.cli.commands import reading
+from allthing.cli.commands import command
 from allthing.cli.output import Answer
 from allthing.database import db, read_one_state
 from allthing.models import (
@@ -51,7 +51,7 @@ PARTS: dict[str, tuple[type[Out], Select[Any]]] = {
 }
 
 
-@reading("export")
+@command("export")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, allow_dash=True),

@@ -6,19 +6,24 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from allthing.admin import instances as section
-from allthing.admin.instances import InstanceChangesIn
+from allthing.admin.instances import (
+    ClosedInstanceAnswer,
+    InstanceChangesIn,
+    MovedInstanceAnswer,
+    ReplacedInstanceAnswer,
+)
 from allthing.admin.schemas import InstanceOut, PlanOut
-from allthing.cli.commands import action_of, changing, do, reading
+from allthing.cli.commands import audited_command, command
 from allthing.cli.options import DAY, limit_option
 from allthing.cli.output import Answer, first, listed, short
 from allthing.database import db
 from allthing.models import PollInstance, PollPlan
 from allthing.models.schedule import STATUSES
+from allthing.schedule import instances as polls
 from allthing.web.request_data import validate
 
 
-@reading("instances")
+@command("instances")
 @click.option("--date", "poll_date", type=DAY, help="Only those that began on this day.")
 @click.option("--status", type=click.Choice(STATUSES, case_sensitive=False))
 @click.option("--template-id", default=None, help="Only those of this template.")
@@ -42,7 +47,7 @@ def instances(limit: int, **filters: object) -> Answer:
     )
 
 
-@reading("plans")
+@command("plans")
 @click.option("--template-id", default=None, help="Only those of this template.")
 @click.option("--from", "since", type=DAY, help="The first day.")
 @click.option("--to", "until", type=DAY, help="The last day.")
@@ -74,28 +79,29 @@ def change_of(plan: PlanOut) -> str:
     return ", ".join(options + question) or "nothing"
 
 
-@changing("close-instance", action_of(section.close))
+@audited_command("close-instance", "instance_closed", "instance")
 @click.argument("instance_id", metavar="ID")
 def close_instance(instance_id: str) -> Answer:
     """Close one poll and freeze its result."""
-    done = do(section.close, instance_id)
+    done = ClosedInstanceAnswer.model_validate(polls.close_instance(instance_id))
     kept = "its result is kept" if done.snapshot_created else "too few ballots to keep a result"
     return Answer(done, [f"poll {instance_id} closed: {kept}"])
 
 
-@changing("replace-instance", action_of(section.replace))
+@audited_command("replace-instance", "instance_replaced", "instance")
 @click.argument("instance_id", metavar="ID")
 def replace_instance(instance_id: str) -> Answer:
     """Close one poll and open another in its place, as its template is now."""
-    done = do(section.replace, instance_id)
+    done = ReplacedInstanceAnswer.model_validate(polls.replace_instance(instance_id))
     return Answer(done, [f"poll {instance_id} closed, replaced by {done.new_instance_id}"])
 
 
-@changing("update-instance-category", action_of(section.move))
+@audited_command("update-instance-category", "instance_category_updated", "instance")
 @click.argument("instance_id", metavar="ID")
 @click.option("--category-id", required=True, help="Where the poll moves to.")
 def update_instance_category(instance_id: str, category_id: str) -> Answer:
     """Move one poll to another category; its template stays where it is."""
     body = validate(InstanceChangesIn, {"categoryId": category_id})
-    done = do(section.move, instance_id, body)
+    instance = polls.move_instance(instance_id, body.category_id)
+    done = MovedInstanceAnswer(instance_id=instance.id, category_id=instance.category_id)
     return Answer(done, [f"poll {instance_id} is in category {category_id} now"])

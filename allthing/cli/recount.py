@@ -4,7 +4,7 @@ from datetime import date
 
 import click
 
-from allthing.cli.commands import reading
+from allthing.cli.commands import command
 from allthing.cli.options import DAY
 from allthing.cli.output import Answer, aligned, short
 from allthing.database import read_one_state
@@ -33,7 +33,7 @@ class VerifiedOut(Out):
     found: list[RecountOut]
 
 
-@reading("recount")
+@command("recount")
 @click.argument("instance_id", metavar="ID")
 def recount(instance_id: str) -> Answer:
     """Count a closed poll again; exit with 1 if its snapshot says otherwise.
@@ -48,7 +48,7 @@ def recount(instance_id: str) -> Answer:
     return Answer(RecountOut.model_validate(found), lines, bool(found.differences))
 
 
-@reading("verify-results")
+@command("verify-results")
 @click.option("--all", "every", is_flag=True, help="All closed polls.")
 @click.option("--date", "day", type=DAY, help="Only those that began on this day.")
 def verify_results(every: bool, day: date | None) -> Answer:

@@ -3,16 +3,17 @@
 import click
 from sqlalchemy import func, select
 
-from allthing.admin import snapshots as section
-from allthing.cli.commands import action_of, changing, do, reading
+from allthing.admin.auth import acting_admin
+from allthing.admin.snapshots import MissingAnswer, RegeneratedAnswer, SnapshotRow
+from allthing.cli.commands import audited_command, command
 from allthing.cli.options import limit_option
 from allthing.cli.output import Answer, aligned, first, listed, short
 from allthing.database import db
 from allthing.models import PollInstance, PollResultSnapshot, VoteBallot
-from allthing.results.snapshots import is_missing
+from allthing.results import snapshots as results
 
 
-@reading("snapshots")
+@command("snapshots")
 @click.option("--instance-id", default=None, help="Only those of this poll.")
 @limit_option
 def snapshots(instance_id: str | None, limit: int) -> Answer:
@@ -20,14 +21,14 @@ def snapshots(instance_id: str | None, limit: int) -> Answer:
 
     Columns: poll id, version, reason, ballots, UTC time, who asked. Results: see `export`.
     """
-    columns = [getattr(PollResultSnapshot, name) for name in section.SnapshotRow.model_fields]
+    columns = [getattr(PollResultSnapshot, name) for name in SnapshotRow.model_fields]
     newest = PollResultSnapshot.created_at.desc(), PollResultSnapshot.version.desc()
     query = select(*columns).order_by(*newest, PollResultSnapshot.id).limit(limit + 1)
     if instance_id is not None:
         query = query.where(PollResultSnapshot.instance_id == instance_id)
     found = first(db.session.execute(query).all(), limit)
     return listed(
-        [section.SnapshotRow.model_validate(row) for row in found],
+        [SnapshotRow.model_validate(row) for row in found],
         lambda row: (
             row.instance_id,
             f"v{row.version}",
@@ -39,7 +40,7 @@ def snapshots(instance_id: str | None, limit: int) -> Answer:
     )
 
 
-@reading("find-missing-snapshots")
+@command("find-missing-snapshots")
 def find_missing() -> Answer:
     """List and count closed polls without result.
 
@@ -53,7 +54,7 @@ def find_missing() -> Answer:
             ballots.scalar_subquery().label("ballots"),
             PollInstance.title,
         )
-        .where(is_missing())
+        .where(results.is_missing())
         .order_by(PollInstance.poll_date, PollInstance.id)
     ).all()
     rows = [(row.id, row.poll_date, row.ballots, short(row.title, 44)) for row in found]
@@ -70,15 +71,15 @@ def find_missing() -> Answer:
     return Answer(data, [*aligned(rows), count])
 
 
-@changing("create-missing-snapshots", action_of(section.create_missing))
+@audited_command("create-missing-snapshots", "snapshots_created", "snapshot")
 def create_missing() -> Answer:
     """Take the snapshot of each closed poll that has none."""
-    done = do(section.create_missing)
+    done = MissingAnswer.of(results.create_missing(acting_admin()))
     return Answer(done, [done.message])
 
 
-@changing("regenerate-snapshots", action_of(section.regenerate))
+@audited_command("regenerate-snapshots", "snapshots_regenerated", "snapshot")
 def regenerate() -> Answer:
     """Count all closed polls again; where the result differs, it becomes a new version."""
-    done = do(section.regenerate)
+    done = RegeneratedAnswer.of(results.regenerate(acting_admin()))
     return Answer(done, [done.message])

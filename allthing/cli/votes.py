@@ -11,13 +11,13 @@ import click
 from sqlalchemy import func, select
 
 from allthing import cache
-from allthing.admin.audit import Audited, describe
-from allthing.cli.commands import changing, reading
+from allthing.cli.commands import audited_command, command
 from allthing.cli.options import DAY
 from allthing.cli.output import Answer, listed, short
 from allthing.database import db, find, lock_until_commit
 from allthing.errors import Invalid, Problem
 from allthing.models import PollInstance, VoteBallot
+from allthing.models.changes import record_change
 from allthing.runtime import clock
 from allthing.voting.cast import Ballot, PollNotOpen, Voter, cast_ballot, hold_open
 from allthing.voting.rules import FEWEST_RANKS
@@ -38,7 +38,7 @@ class VoteFigures(Out):
     last_ballot_at: datetime | None
 
 
-@reading("votes")
+@command("votes")
 @click.option("--date", "day", type=DAY, help="When the polls began.  [default: today]")
 def votes(day: date | None) -> Answer:
     """Count the ballots of a day's polls.
@@ -79,7 +79,7 @@ def minute(instant: datetime | None) -> str:
     return f"{instant:%m-%d %H:%M}" if instant else ""
 
 
-@changing("test-vote", Audited("test_votes_cast", "instance"))
+@audited_command("test-vote", "test_votes_cast", "instance")
 @click.option("--instance-id", required=True, help="The poll, which has to be open.")
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 100_000))
 @click.option("--rankings", help="Labels or ids, best first: a,b  (a comma inside: '\"a, b\",c').")
@@ -138,14 +138,14 @@ def cast_all(instance_id: str, ballots: Sequence[Sequence[str]]) -> None:
     hidden = len(ballots) <= LONG_RUN or not sys.stderr.isatty()
     progress = click.progressbar(ballots, label="casting", file=sys.stderr, hidden=hidden)
     stand = 0
-    describe(instance_id, details=counts(stand, ballots))
+    record_change(instance_id, details=counts(stand, ballots))
     try:
         with progress as remaining:
             for number, choices in enumerate(remaining):
                 if number % BATCH == 0:
                     db.session.commit()
                     stand = number
-                    describe(instance_id, details=counts(stand, ballots))
+                    record_change(instance_id, details=counts(stand, ballots))
                     begin_batch(instance_id)
                 token = secrets.token_urlsafe()
                 voter = Voter(token=token, address=token, user_agent="flask test-vote")
@@ -156,7 +156,7 @@ def cast_all(instance_id: str, ballots: Sequence[Sequence[str]]) -> None:
         if stand:
             click.echo(f"{stand} test votes were cast before this:", err=True)
         raise
-    describe(instance_id, details=counts(len(ballots), ballots))
+    record_change(instance_id, details=counts(len(ballots), ballots))
 
 
 def begin_batch(instance_id: str) -> None:

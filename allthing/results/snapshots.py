@@ -18,6 +18,7 @@ from allthing.config import settings
 from allthing.database import db, find, lock_until_commit
 from allthing.errors import Conflict, NotFound
 from allthing.models import AdminAuditLog, PollInstance, PollResultSnapshot, VoteTally
+from allthing.models.changes import record_change
 from allthing.results.counting import Census, census, result_of
 
 BATCH = 200
@@ -34,6 +35,14 @@ class Taken:
     polls: int
     counted: int
     added: int
+
+    @property
+    def summary(self) -> str:
+        return (
+            f"polls: {self.polls}; new snapshots: {self.added}; "
+            f"unchanged since the last: {self.counted - self.added}; "
+            f"with too few ballots: {self.polls - self.counted}"
+        )
 
 
 def is_newest() -> ColumnElement[bool]:
@@ -153,22 +162,37 @@ def take_snapshot(instance_id: str, actor: str) -> PollResultSnapshot:
     reason = INTERIM if instance.status == "OPEN" else "REQUESTED"
     if not keep_results([instance], reason, actor).counted:
         raise Conflict(f"this poll has fewer than {settings().min_votes} ballots: no snapshot")
-    return newest_snapshot(instance)
+    snapshot = newest_snapshot(instance)
+    facts = {"instanceId": instance_id, "version": snapshot.version, "reason": snapshot.reason}
+    record_change(snapshot.id, details=facts)
+    return snapshot
 
 
 def create_missing(actor: str) -> Taken:
     """Take the snapshot of each closed poll that has no result kept yet."""
-    return take_all(is_missing(), "MISSING", actor)
+    taken = take_all(is_missing(), "MISSING", actor)
+    record_change(details={"createdCount": taken.added, "totalMissing": taken.polls})
+    return taken
 
 
 def regenerate(actor: str) -> Taken:
     """Count all closed polls again; a result that differs becomes the next version."""
-    return take_all(PollInstance.status == "CLOSED", "REGENERATED", actor)
+    taken = take_all(PollInstance.status == "CLOSED", "REGENERATED", actor)
+    record_change(
+        details={
+            "regeneratedCount": taken.counted,
+            "totalClosed": taken.polls,
+            "changedCount": taken.added,
+        }
+    )
+    return taken
 
 
 def create_for_active(actor: str) -> Taken:
     """Take an interim snapshot of each open poll."""
-    return take_all(PollInstance.status == "OPEN", INTERIM, actor)
+    taken = take_all(PollInstance.status == "OPEN", INTERIM, actor)
+    record_change(details={"createdCount": taken.added, "totalActive": taken.polls})
+    return taken
 
 
 def take_all(condition: ColumnElement[bool], reason: str, actor: str) -> Taken:

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, select
 
+from allthing.catalog.categories import children_by_parent
 from allthing.database import db
 from allthing.models import (
-    PollCategory,
     PollInstance,
     PollInstanceOption,
     PollResultSnapshot,
@@ -112,10 +112,7 @@ def templates_with_results(is_listed: ColumnElement[bool]) -> set[str]:
 
 def category_tree(polls: dict[str, Tree]) -> Tree:
     """Hang the polls into the tree of categories, to any depth, by sort order and name."""
-    children: dict[str | None, list[PollCategory]] = defaultdict(list)
-    ordered = select(PollCategory).order_by(PollCategory.sort_order, PollCategory.name)
-    for category in db.session.scalars(ordered):
-        children[category.parent_id].append(category)
+    children = children_by_parent()
 
     def below(parent_id: str | None) -> Tree:
         nodes = [
@@ -128,7 +125,7 @@ def category_tree(polls: dict[str, Tree]) -> Tree:
                 "polls": polls.get(category.id, []),
                 "subCategories": below(category.id),
             }
-            for category in children[parent_id]
+            for category in children.get(parent_id, ())
         ]
         return [node for node in nodes if node["polls"] or node["subCategories"]]
 

@@ -1,4 +1,4 @@
-"""The agenda: what the rollover of a day opens, closes and leaves out, and why.
+"""The schedule: what the rollover of a day opens, closes and leaves out, and why.
 
 The rollover does what this says, and a preview shows what this says, so the two can't differ.
 """
@@ -80,14 +80,14 @@ class Period:
 
 
 @dataclass
-class AgendaDay:
+class ScheduledDay:
     day: date
     closes: list[Period] = field(default_factory=list)
     opens: list[Opening] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
 
 
-class Agenda:
+class Schedule:
     """Templates, plans and polls as they stand, to be asked for days from `first` to `last`."""
 
     def __init__(self, first: date, last: date) -> None:
@@ -97,9 +97,9 @@ class Agenda:
         for period in periods(first, last):
             self._periods[period.template_id].append(period)
 
-    def on(self, day: date, today: date) -> AgendaDay:
+    def on(self, day: date, today: date) -> ScheduledDay:
         """Return what the rollover of `day` does if it runs on the poll day `today`."""
-        result = AgendaDay(day, closes=self._ended_before(min(day, today)))
+        result = ScheduledDay(day, closes=self._ended_before(min(day, today)))
         for template in self._templates:
             opening = Opening(template, self._plans.get((template.id, day)), day)
             reason = self._objection(opening, today)
@@ -123,7 +123,7 @@ class Agenda:
                 return f"its poll of {period.begins} to {period.ends} stands in the way"
         return None
 
-    def apply(self, done: AgendaDay) -> None:
+    def apply(self, done: ScheduledDay) -> None:
         """Go on as if the rollover of that day had run."""
         for period in done.closes:
             period.is_open = False
@@ -134,14 +134,14 @@ class Agenda:
             )
 
 
-def preview(first: date, last: date, today: date) -> list[AgendaDay]:
-    """Return the agenda of each day from `first` to `last`, if the rollover runs every day."""
-    agenda = Agenda(today, last)
+def preview(first: date, last: date, today: date) -> list[ScheduledDay]:
+    """Return the schedule of each day from `first` to `last`, if the rollover runs every day."""
+    schedule = Schedule(today, last)
     days = []
     for number in range((last - today).days + 1):
         day = today + timedelta(days=number)
-        foreseen = agenda.on(day, day)
-        agenda.apply(foreseen)
+        foreseen = schedule.on(day, day)
+        schedule.apply(foreseen)
         if day >= first:
             days.append(foreseen)
     return days
