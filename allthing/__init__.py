@@ -6,11 +6,9 @@ from typing import Any
 from flask import Flask
 from flask_migrate import Migrate
 
-from allthing import admin, cache, cli, database, errors, redis_client
+from allthing import admin, cache, cli, errors, polls, redis_client
 from allthing.config import Settings, load_settings
-from allthing.database import db
-from allthing.polls import exports
-from allthing.polls import views as polls
+from allthing.database import db, engine
 from allthing.runtime import logs
 from allthing.web import client_address, cors, health, openapi, rate_limits
 
@@ -38,12 +36,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     redis_client.init_app(app)
     cache.init_app(app)
     rate_limits.init_app(app)
-    database.init_app(app)
+    engine.init_app(app)
     migrate.init_app(app)
 
     app.register_blueprint(health.bp)
-    app.register_blueprint(polls.bp)
-    app.register_blueprint(exports.bp)
+    polls.init_app(app)
     admin.init_app(app)
     openapi.init_app(app)
     cli.init_app(app)

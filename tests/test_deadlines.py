@@ -13,10 +13,10 @@ import pytest
 
 from allthing.redis_client.servers import client_for, options_in
 from allthing.runtime.deadlines import (
-    LATE_TRIES,
-    NEVER,
-    BoundedSocket,
-    NoTimeLeft,
+    MAX_LATE_READS,
+    NO_DEADLINE,
+    DeadlineExceeded,
+    DeadlineSocket,
     deadline,
     set_deadline,
     time_left,
@@ -28,7 +28,7 @@ BUDGET = 0.1
 TOLERANCE = 0.015  # of a busy machine, at its best of RUNS
 RUNS = 5
 
-Pair = tuple[BoundedSocket, socket.socket]
+Pair = tuple[DeadlineSocket, socket.socket]
 
 
 @pytest.fixture(params=["plain", "TLS"])
@@ -38,7 +38,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     if request.param == "TLS":
         ours, theirs = with_tls(ours, theirs)
     with ours, theirs:
-        yield BoundedSocket(ours), theirs
+        yield DeadlineSocket(ours), theirs
 
 
 def with_tls(client: socket.socket, server: socket.socket) -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
@@ -61,20 +61,20 @@ def test_the_nearer_of_two_deadlines_counts_and_the_outer_one_comes_back() -> No
         assert 1 < time_left() <= 10
         with deadline(100):
             assert time_left() <= 10
-    assert time_left() == NEVER
+    assert time_left() == NO_DEADLINE
 
 
 def test_a_door_may_give_more_time() -> None:
     with deadline(1):
         set_deadline(10)
         assert time_left() > 1
-    assert time_left() == NEVER
+    assert time_left() == NO_DEADLINE
 
 
 def test_a_server_that_drips_holds_nobody_beyond_the_deadline() -> None:
     def read_in_vain() -> None:
         with socket.create_connection(("127.0.0.1", port)) as connected:
-            ours = BoundedSocket(connected)
+            ours = DeadlineSocket(connected)
             ours.sendall(b"PING\r\n")
             with deadline(BUDGET), pytest.raises(TimeoutError):
                 read_on(ours)
@@ -106,7 +106,7 @@ def test_where_nothing_came_in_time_nobody_waits_any_more(pair: Pair) -> None:
 
 def test_late_thread_does_not_read_on_without_an_end(pair: Pair) -> None:
     ours, theirs = pair
-    theirs.sendall(b"+" * (LATE_TRIES + 1))
+    theirs.sendall(b"+" * (MAX_LATE_READS + 1))
 
     with deadline(0), pytest.raises(TimeoutError):
         read_on(ours)
@@ -118,7 +118,7 @@ def test_late_thread_does_not_read_on_without_an_end(pair: Pair) -> None:
 def test_late_thread_sends_nothing_and_blames_nobody(pair: Pair) -> None:
     ours, theirs = pair
 
-    with deadline(0), pytest.raises(NoTimeLeft):
+    with deadline(0), pytest.raises(DeadlineExceeded):
         ours.sendall(b"PING\r\n")
 
     assert select.select([theirs], [], [], 0) == ([], [], [])
@@ -148,11 +148,11 @@ def test_late_thread_that_connects_blames_nobody_and_leaves_nothing_open(
     monkeypatch.setattr(socket.socket, "connect", connect_and_lose_time)
     with fake_redis(silent) as url:
         client = client_for(options_in(url.replace("redis", scheme, 1) + "?password=secret"))
-        with deadline(BUDGET), pytest.raises(NoTimeLeft):
+        with deadline(BUDGET), pytest.raises(DeadlineExceeded):
             client.get("key")
 
 
-def read_on(ours: BoundedSocket) -> None:
+def read_on(ours: DeadlineSocket) -> None:
     while True:
         ours.recv(1)
 

@@ -35,7 +35,7 @@ def said(server: ServedApp, number: int) -> list[str]:
     latest = time.monotonic() + SAID_SECONDS
     while len(lines := server.logged(MESSAGE)) < number and time.monotonic() < latest:
         time.sleep(0.1)
-    return [line["weakness"] for line in lines]
+    return [line["problem"] for line in lines]
 
 
 @pytest.mark.postgresql
@@ -60,7 +60,7 @@ class TestServer:
     def test_a_database_that_is_away_keeps_nobody_from_starting(self) -> None:
         settings = settings_for("postgresql://nobody@127.0.0.1:1/none")
         with served(**settings) as server:
-            assert ["can't be looked at" in line for line in said(server, 1)] == [True]
+            assert ["can't be checked" in line for line in said(server, 1)] == [True]
 
     def test_there_is_nothing_to_say_of_a_careful_server(self) -> None:
         with postgres_server(private=True, **CAREFUL) as server:

@@ -32,7 +32,7 @@ from allthing.admin.auth import require_admin
 from allthing.admin.throttling import limit_guessing
 from allthing.config import settings
 from allthing.database import db
-from allthing.database.transactions import again_if_undone
+from allthing.database.transactions import retry_once
 from allthing.errors import Unavailable, answer_problem
 from allthing.runtime.deadlines import set_deadline
 
@@ -60,7 +60,7 @@ for section in (
 @bp.before_request
 def guard() -> None:
     set_deadline(settings().db_statement_timeout)  # an import is no vote: it may take long
-    again_if_undone(limit_guessing)
+    retry_once(limit_guessing)
     require_admin()
 
 

@@ -2,7 +2,7 @@
 
 from allthing.cli.commands import command
 from allthing.cli.output import Answer
-from allthing.database.startup_checks import weaknesses
+from allthing.database.startup_checks import find_problems
 
 
 @command("check")
@@ -11,5 +11,5 @@ def check() -> Answer:
 
     A sentence for each: settings of PostgreSQL, its connections, missing migrations.
     """
-    found = weaknesses()
+    found = find_problems()
     return Answer(found, found or ["nothing to mend"], bool(found))

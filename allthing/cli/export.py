@@ -14,7 +14,7 @@ from allthing.admin.schemas import CategoryOut, InstanceOut, PlanOut, TemplateOu
 from allthing.admin.snapshots import SnapshotOut
 from allthing.cli.commands import command
 from allthing.cli.output import Answer
-from allthing.database import db, read_one_state
+from allthing.database import begin_consistent_read, db
 from allthing.models import (
     PollCategory,
     PollInstance,
@@ -89,7 +89,7 @@ def write_export(output: str) -> dict[str, int]:
 
 def write_document(document: IO[str]) -> dict[str, int]:
     """Write every part, some rows at a time in memory; return how many rows each has."""
-    read_one_state()
+    begin_consistent_read()
     document.write(f'{{\n"exportedAt": {json.dumps(clock.now().isoformat())}')
     counts = {name: write_part(document, name) for name in PARTS}
     document.write("\n}\n")

@@ -7,7 +7,7 @@ import click
 from allthing.cli.commands import command
 from allthing.cli.options import DAY
 from allthing.cli.output import Answer, aligned, short
-from allthing.database import read_one_state
+from allthing.database import begin_consistent_read
 from allthing.results.verification import recount as recount_poll
 from allthing.results.verification import recount_closed
 from allthing.web.typed_views import Out
@@ -40,7 +40,7 @@ def recount(instance_id: str) -> Answer:
 
     A line for each field that differs.
     """
-    read_one_state()
+    begin_consistent_read()
     found = recount_poll(instance_id)
     news = f"{len(found.differences)} fields differ" if found.differences else "is the same"
     summary = f"{found.ballots} ballots counted again, snapshot v{found.version}: {news}"
@@ -59,7 +59,7 @@ def verify_results(every: bool, day: date | None) -> Answer:
     """
     if every == (day is not None):
         raise click.UsageError("say either --all or --date")
-    read_one_state()
+    begin_consistent_read()
     polls, worse = 0, []
     for found in recount_closed(day):
         polls += 1

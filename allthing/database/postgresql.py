@@ -1,10 +1,10 @@
-"""The gate to PostgreSQL: no request waits for a server that has gone silent.
+"""Connections to PostgreSQL on which no request waits for a server that does not respond.
 
 A frozen server, or one whose host is gone, keeps its connections and never answers: no timeout of
 PostgreSQL or libpq ends a wait for it. Here every wait keeps to the thread's deadline. When one
-lasts for long and nothing at all comes from the server meanwhile, a connection of its own asks it
-in the background. If that is not answered either, the server is silent: all waits for it end, and
-nobody connects to it, until it answers.
+lasts for long and nothing at all comes from the server meanwhile, a connection of its own probes
+it in the background. If that is not answered either, the server is unresponsive: all waits for it
+end, and nobody connects to it, until it answers.
 """
 
 import logging
@@ -24,79 +24,88 @@ from sqlalchemy.util.queue import Empty, Queue
 
 from allthing.runtime.deadlines import deadline, time_left
 
-TICK_SECONDS = 0.05
-SUSPICIOUS_SECONDS = 0.5  # a wait this long makes us ask whether the server is there,
-ANSWER_SECONDS = 1.0  # and it has this long to answer
-AWAITED = {POLL_READ: select.POLLIN, POLL_WRITE: select.POLLOUT}
+POLL_SECONDS = 0.05  # how often a wait looks at its deadline and at the server's state
+PROBE_AFTER_SECONDS = 0.5  # a wait this long without a byte has the server probed,
+PROBE_SECONDS = 1.0  # and it has this long to answer
+MAX_NOTICES = 3  # an idle connection may have so many to read; more is no idle connection
+POLL_EVENTS = {POLL_READ: select.POLLIN, POLL_WRITE: select.POLLOUT}
 
 Parameters = Mapping[str, Any]
 
 log = logging.getLogger(__name__)
-logging.getLogger(f"{__name__}.DatabasePool").setLevel(logging.ERROR)  # SQLAlchemy's remarks
+# SQLAlchemy logs each connection that it replaces; we replace them by design.
+logging.getLogger(f"{__name__}.DeadlinePool").setLevel(logging.ERROR)
 
 
-class GaveUp(psycopg2.OperationalError):
+class WaitAborted(psycopg2.OperationalError):
     """We ended a wait. psycopg2 closes a connection whose wait ends in an error."""
 
 
-class OutOfTime(GaveUp):
+class WaitTimedOut(WaitAborted):
+    """The thread's deadline is over."""
+
     def __init__(self) -> None:
-        super().__init__("the time for this is over: closed the connection")
+        super().__init__("the deadline is over: closed the connection")
 
 
-class Silent(GaveUp):
+class ServerUnresponsive(WaitAborted):
+    """A probe of the server was not answered."""
+
     def __init__(self, server: "Server") -> None:
-        super().__init__(f"{server.name} does not answer: closed the connection")
+        super().__init__(f"{server.name} does not respond: closed the connection")
 
 
 class Server:
-    """One PostgreSQL server: when it was heard last, and whether it has gone silent."""
+    """One PostgreSQL server: when it was heard last, and whether it has stopped responding."""
 
     def __init__(self, parameters: Parameters) -> None:
         self.name = f"{parameters.get('host', 'the local server')}:{parameters.get('port') or 5432}"
-        self.heard = 0.0
-        self.is_silent = False
+        self.last_heard = 0.0  # on the monotonic clock
+        self.is_unresponsive = False
         self._parameters = parameters
-        self._asking = threading.Lock()
+        self._probing = threading.Lock()
 
     def connect(self) -> "Connection":
-        if self.is_silent:
-            raise Silent(self)
+        if self.is_unresponsive:
+            raise ServerUnresponsive(self)
         connection: Connection = psycopg2.connect(
             **self._parameters, connection_factory=lambda dsn: Connection(dsn, self)
         )
         return connection
 
-    def watch(self, begun: float) -> None:
-        """Raise `Silent`, or see to it that a wait which began so long ago is looked into."""
-        if self.is_silent:
-            raise Silent(self)
-        is_suspicious = time.monotonic() - max(begun, self.heard) > SUSPICIOUS_SECONDS
-        if is_suspicious and self._asking.acquire(blocking=False):
-            threading.Thread(target=self._ask, name="database-probe", daemon=True).start()
+    def check_wait(self, begun: float) -> None:
+        """Raise `ServerUnresponsive`, or have the server probed if the wait has become long.
 
-    def _ask(self) -> None:
-        """Ask until there is an answer, or somebody else hears from the server."""
-        asked = time.monotonic()
-        while not self._answers() and self.heard < asked:
-            if not self.is_silent:
-                self.is_silent = True
-                log.warning("database is silent", extra={"server": self.name})
-            asked = time.monotonic()
-        if self.is_silent:
-            self.is_silent = False
-            log.warning("database answers again", extra={"server": self.name})
-        self._asking.release()
+        `begun` is when the wait began, on the monotonic clock.
+        """
+        if self.is_unresponsive:
+            raise ServerUnresponsive(self)
+        unheard = time.monotonic() - max(begun, self.last_heard)
+        if unheard > PROBE_AFTER_SECONDS and self._probing.acquire(blocking=False):
+            threading.Thread(target=self._probe, name="database-probe", daemon=True).start()
+
+    def _probe(self) -> None:
+        """Probe until there is an answer, or somebody else hears from the server."""
+        probed = time.monotonic()
+        while not self._answers() and self.last_heard < probed:
+            if not self.is_unresponsive:
+                self.is_unresponsive = True
+                log.warning("database does not respond", extra={"server": self.name})
+            probed = time.monotonic()
+        if self.is_unresponsive:
+            self.is_unresponsive = False
+            log.warning("database responds again", extra={"server": self.name})
+        self._probing.release()
 
     def _answers(self) -> bool:
-        """Ask for a connection and something on it. A failure of any other kind is an answer."""
+        """Connect and send a query. A failure of any other kind than a timeout is an answer."""
         parameters = {**self._parameters, "target_session_attrs": "any"}
         try:
-            with deadline(ANSWER_SECONDS), closing(psycopg2.connect(**parameters)) as connection:
+            with deadline(PROBE_SECONDS), closing(psycopg2.connect(**parameters)) as connection:
                 connection.cursor().execute("SELECT 1")
-        except OutOfTime:
+        except WaitTimedOut:
             return False
-        except Exception:  # noqa: BLE001  # a probe that dies would leave the gate shut for ever
+        except Exception:  # noqa: BLE001  # a probe that dies would keep us from it for ever
             return True
         return True
 
@@ -125,26 +134,26 @@ class Connection(psycopg2.extensions.connection):
         poller = select.poll()
         try:
             poller.register(self.fileno(), select.POLLIN)
-            for _ in range(3):
+            for _ in range(MAX_NOTICES):
                 if not poller.poll(0):
-                    return self.server.is_silent
+                    return self.server.is_unresponsive
                 self.poll()
         except psycopg2.Error:
             pass
         return True
 
 
-class DatabaseGate:
+class PostgresServers:
     """The servers of a database URL, of which one is used at a time."""
 
     def __init__(self, parameters: Parameters, connect_seconds: float) -> None:
-        self._servers = [Server(each) for each in one_by_one(parameters)]
+        self._servers = [Server(each) for each in split_hosts(parameters)]
         self._used = self._servers[0]
         self._connect_seconds = connect_seconds
 
     def connect(self) -> Connection:
-        """Connect to the server used last, or to the next one that will have us."""
-        refusal: psycopg2.OperationalError = Silent(self._used)
+        """Connect to the server used last, or to the next one that accepts us."""
+        refusal: psycopg2.OperationalError = ServerUnresponsive(self._used)
         for server in sorted(self._servers, key=lambda server: server is not self._used):
             try:
                 with deadline(self._connect_seconds):
@@ -157,43 +166,43 @@ class DatabaseGate:
         raise refusal
 
     @property
-    def is_silent(self) -> bool:
-        return all(server.is_silent for server in self._servers)
+    def are_unresponsive(self) -> bool:
+        return all(server.is_unresponsive for server in self._servers)
 
 
-class PatientQueue(Queue[Any]):
-    """Idle connections. Who finds none waits, unless others have just done so in vain."""
+class FailFastQueue(Queue[Any]):
+    """A pool's idle connections: nobody waits for one while waiting is known to be of no use."""
 
-    in_vain = False
+    exhausted = False  # somebody has waited the whole timeout, and nothing has come back since
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        self.in_vain = False
+        self.exhausted = False
         super().put(item, block, timeout)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        patience = 0.0 if self.in_vain else min(timeout or 0.0, time_left())
+        seconds = 0.0 if self.exhausted else min(timeout or 0.0, time_left())
         try:
-            return super().get(block, patience)
+            return super().get(block, seconds)
         except Empty:
-            self.in_vain = self.in_vain or (block and patience == timeout)
+            self.exhausted = self.exhausted or (block and seconds == timeout)
             raise
 
 
-class DatabasePool(QueuePool):
+class DeadlinePool(QueuePool):
     """A pool in which nobody waits beyond the deadline, and closed connections are replaced."""
 
-    _queue_class = PatientQueue
+    _queue_class = FailFastQueue
 
 
-@event.listens_for(DatabasePool, "checkout")
-def replace_lost(connection: Connection, _record: object, _fairy: object) -> None:
+@event.listens_for(DeadlinePool, "checkout")
+def replace_lost_connection(connection: Connection, _record: object, _fairy: object) -> None:
     if not connection.is_new and connection.is_lost():
         raise DisconnectionError
     connection.is_new = False
 
 
-def one_by_one(parameters: Parameters) -> Iterator[Parameters]:
-    """Split libpq's form for several hosts. libpq itself would wait for a silent one for ever."""
+def split_hosts(parameters: Parameters) -> Iterator[Parameters]:
+    """Split libpq's form for several hosts. libpq would wait for an unresponsive one for ever."""
     hosts = str(parameters.get("host", "")).split(",")
     ports = str(parameters.get("port", "")).split(",")
     if len(hosts) == 1:
@@ -204,22 +213,22 @@ def one_by_one(parameters: Parameters) -> Iterator[Parameters]:
         yield {"target_session_attrs": "read-write", **parameters, "host": host, "port": port}
 
 
-def wait(connection: Any) -> None:
+def wait_callback(connection: Any) -> None:
     """Wait until psycopg2 has what it asked for, but not beyond the deadline."""
     begun = time.monotonic()
     server: Server | None = getattr(connection, "server", None)
     while (state := connection.poll()) != POLL_OK:
         poller = select.poll()
-        poller.register(connection.fileno(), AWAITED[state])
-        while not poller.poll(1000 * min(TICK_SECONDS, time_left())):
+        poller.register(connection.fileno(), POLL_EVENTS[state])
+        while not poller.poll(1000 * min(POLL_SECONDS, time_left())):
             if not time_left():
-                raise OutOfTime
+                raise WaitTimedOut
             if server:
-                server.watch(begun)
+                server.check_wait(begun)
         if server and state == POLL_READ:
-            server.heard = time.monotonic()
+            server.last_heard = time.monotonic()
 
 
-def bound_waits() -> None:
+def install_wait_callback() -> None:
     """Let all waits of this process keep to deadlines. COPY does not work any more then."""
-    set_wait_callback(wait)
+    set_wait_callback(wait_callback)

@@ -1,4 +1,4 @@
-"""What a process that serves begins with: deadlines on all its waits, and a look at the database.
+"""Start-up of a process that serves: deadlines on all its waits, and a check of the database.
 
 Nothing of this stops it from serving: it says loudly what an operator should mend.
 """
@@ -16,81 +16,85 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from allthing.config import settings
 from allthing.database import db
-from allthing.database.postgresql import bound_waits
+from allthing.database.postgresql import install_wait_callback
 from allthing.errors import is_missing_table
 from allthing.runtime.deadlines import deadline
 
-LOOK_SECONDS = 10
+CHECK_SECONDS = 10  # the whole check of the database may take
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
-KEEPING = {
+DURABILITY_SETTINGS = {  # of PostgreSQL, and what happens where one is off
     "fsync": "a crash of the machine can destroy the database",
     "full_page_writes": "a crash of the machine can destroy the database",
     "synchronous_commit": "votes that were acknowledged can be lost in a crash",
 }
-RESERVED = ("superuser_reserved_connections", "reserved_connections")
+RESERVED_CONNECTIONS = ("superuser_reserved_connections", "reserved_connections")
 
 log = logging.getLogger(__name__)
 
 
 def prepare_worker(worker: Any) -> None:
-    """Make a new gunicorn worker ready to serve; the first of a server looks at the database."""
-    bound_waits()
+    """Make a new gunicorn worker ready to serve; the first of a server checks the database."""
+    install_wait_callback()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look through it again
     if worker.age == 1:
         app = worker.app.wsgi()
-        threading.Thread(target=log_weaknesses, args=(app,), daemon=True).start()
+        threading.Thread(target=log_problems, args=(app,), daemon=True).start()
 
 
-def log_weaknesses(app: Flask) -> None:
-    with app.app_context(), deadline(LOOK_SECONDS):
+def log_problems(app: Flask) -> None:
+    with app.app_context(), deadline(CHECK_SECONDS):
         try:
-            found = weaknesses()
+            problems = find_problems()
         except SQLAlchemyError as error:
-            found = [f"the database can't be looked at: {str(error)[:200]}"]
-    for weakness in found:
-        log.error("database needs attention", extra={"weakness": weakness})
+            problems = [f"the database can't be checked: {str(error)[:200]}"]
+    for problem in problems:
+        log.error("database needs attention", extra={"problem": problem})
 
 
-def weaknesses() -> list[str]:
+def find_problems() -> list[str]:
     """Say what about the database would lose votes or stop us, a sentence for each."""
-    wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     with db.engine.connect() as connection:
-        found = behind(connection, wanted)
+        problems = check_schema(connection, head)
         if connection.dialect.name == "postgresql":
-            found += [*careless(connection), *crowded(connection)]
-    return found
+            problems += [*check_durability(connection), *check_connections(connection)]
+    return problems
 
 
-def behind(connection: Connection, wanted: str | None) -> list[str]:
-    """Say whether the schema is another one than `wanted`, this version's."""
+def check_schema(connection: Connection, head: str | None) -> list[str]:
+    """Say whether the schema is at another migration than `head`, this version's last one."""
     try:
-        there = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        current = connection.scalar(text("SELECT version_num FROM alembic_version"))
     except DBAPIError as error:
         connection.rollback()
         if not is_missing_table(error):
             raise
-        there = None
-    if there == wanted:
+        current = None
+    if current == head:
         return []
-    return [f"the schema is at {there}, this version needs {wanted}: run flask db upgrade"]
+    return [f"the schema is at {current}, this version needs {head}: run flask db upgrade"]
 
 
-def careless(connection: Connection) -> list[str]:
-    values = {name: setting(connection, name) for name in KEEPING}
-    return [f"{name} is off: {KEEPING[name]}" for name in values if values[name] == "off"]
+def check_durability(connection: Connection) -> list[str]:
+    """Say which settings let PostgreSQL lose what it has committed."""
+    return [
+        f"{name} is off: {harm}"
+        for name, harm in DURABILITY_SETTINGS.items()
+        if setting(connection, name) == "off"
+    ]
 
 
-def crowded(connection: Connection) -> list[str]:
+def check_connections(connection: Connection) -> list[str]:
     """Say whether our workers together could want more connections than there are."""
     ours = settings()
     wanted = ours.web_concurrency * (ours.db_pool_size + ours.db_max_overflow)
-    reserved = sum(int(setting(connection, name) or 0) for name in RESERVED)
-    there = int(setting(connection, "max_connections") or 0) - reserved
-    if wanted <= there:
+    reserved = sum(int(setting(connection, name) or 0) for name in RESERVED_CONNECTIONS)
+    available = int(setting(connection, "max_connections") or 0) - reserved
+    if wanted <= available:
         return []
     sum_of_ours = f"WEB_CONCURRENCY x (DB_POOL_SIZE + DB_MAX_OVERFLOW) = {wanted} connections"
-    return [f"{sum_of_ours}, but max_connections leaves {there}"]
+    return [f"{sum_of_ours}, but max_connections leaves {available}"]
 
 
 def setting(connection: Connection, name: str) -> str | None:

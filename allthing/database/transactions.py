@@ -1,4 +1,4 @@
-"""Work that the database may undo: what is done once more, and what never is.
+"""Transactions that the database may undo: what is retried once, and what never is.
 
 Nothing is repeated once a COMMIT may have been sent: it may be saved, whatever the error says.
 """
@@ -13,41 +13,45 @@ from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DataError, DBAPIError
 
-from allthing.database import UNFIT_SERVER, db
-from allthing.database.postgresql import OutOfTime
+from allthing.database import db
+from allthing.database.engine import UNUSABLE_SERVER
+from allthing.database.postgresql import WaitTimedOut
 
-ROLLED_BACK = {"40001", "40P01"}  # a serialization failure, a deadlock
+ROLLED_BACK = {  # SQLSTATE: the server has undone the transaction
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+}
 
 Result = TypeVar("Result")
 
 
 @event.listens_for(Engine, "commit")
-def note_commit(_connection: Connection) -> None:
+def on_commit(_connection: Connection) -> None:
     """Remember that from here on this request must not be run again: it may be saved."""
     if has_app_context():
-        g.may_be_saved = True
+        g.commit_attempted = True
 
 
-def was_undone(error: DBAPIError) -> bool:
-    """Tell whether nothing of this request is saved, and a second try may well succeed.
-
-    So it is after a deadlock, and when the connection was lost before any COMMIT was sent.
-    """
-    if "may_be_saved" in g:
-        return False
-    is_lost = error.connection_invalidated and not isinstance(error.orig, OutOfTime)
-    return is_lost or pgcode(error) in ROLLED_BACK
-
-
-def again_if_undone(work: Callable[[], Result]) -> Result:
+def retry_once(work: Callable[[], Result]) -> Result:
     """Do a part of a request; once more, if the database undid all of it as upon a deadlock."""
     try:
         return work()
     except DBAPIError as error:
-        if not was_undone(error):
+        if not is_retryable(error):
             raise
     db.session.rollback()
     return work()
+
+
+def is_retryable(error: DBAPIError) -> bool:
+    """Tell whether nothing of this request is saved, and a second try may well succeed.
+
+    So it is after a deadlock, and when the connection was lost before any COMMIT was sent.
+    """
+    if "commit_attempted" in g:
+        return False
+    is_lost = error.connection_invalidated and not isinstance(error.orig, WaitTimedOut)
+    return is_lost or pgcode(error) in ROLLED_BACK
 
 
 @contextmanager
@@ -63,18 +67,18 @@ def autocommit() -> Iterator[Connection]:
         try:
             yield connection
         except DBAPIError as error:
-            note_sent(error)
+            mark_commit_sent(error)
             raise
         finally:
             if not is_sqlite and not driver.closed:
                 driver.autocommit = False
-        note_sent()
+        mark_commit_sent()
 
 
-def note_sent(error: BaseException | None = None) -> None:
+def mark_commit_sent(error: BaseException | None = None) -> None:
     """Remember that what commits by itself was sent, unless the error says that it was undone."""
     if pgcode(error) not in ROLLED_BACK:
-        g.may_be_saved = True
+        g.commit_attempted = True
 
 
 def pgcode(error: BaseException | None) -> str | None:
@@ -100,7 +104,7 @@ def insert_directly(
     except ValueError as error:  # what can't even be sent, such as NUL
         raise DataError(sql, None, error, hide_parameters=True) from error
     except psycopg2.Error as error:
-        is_lost = bool(driver.closed) or error.pgcode in UNFIT_SERVER
+        is_lost = bool(driver.closed) or error.pgcode in UNUSABLE_SERVER
         if is_lost:
             connection.invalidate(error)
         raise DBAPIError.instance(

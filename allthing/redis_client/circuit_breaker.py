@@ -27,7 +27,7 @@ from allthing.redis_client.servers import (
     client_for,
     servers_at,
 )
-from allthing.runtime.deadlines import NoTimeLeft, deadline, time_left
+from allthing.runtime.deadlines import DeadlineExceeded, deadline, time_left
 
 TICK_SECONDS = 0.1
 CLOSE_SECONDS = 1.0
@@ -144,7 +144,7 @@ class RedisGate:
         try:
             with deadline(self._timeout):
                 return command(client)
-        except (MaxConnectionsError, NoTimeLeft):  # the fault is ours, not the server's
+        except (MaxConnectionsError, DeadlineExceeded):  # the fault is ours, not the server's
             return None
         except Exception as error:  # noqa: BLE001  # a sick server raises far more than RedisError
             if not is_of_a_key(error):

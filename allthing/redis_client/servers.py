@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, ConnectionPool, parse_url
 from redis.retry import Retry
 
-from allthing.runtime.deadlines import BoundedSocket, NoTimeLeft, deadline, seconds_left
+from allthing.runtime.deadlines import DeadlineExceeded, DeadlineSocket, deadline, require_time_left
 
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
 SENTINEL_SUFFIX = "+sentinel"
@@ -101,16 +101,16 @@ def client_for(options: Options) -> redis.Redis:
     class Bounded(kind):  # type: ignore[misc]  # which of them the URL decides
         host: str
 
-        def _connect(self) -> BoundedSocket:
-            self.socket_connect_timeout = seconds_left()
-            return BoundedSocket(super()._connect())
+        def _connect(self) -> DeadlineSocket:
+            self.socket_connect_timeout = require_time_left()
+            return DeadlineSocket(super()._connect())
 
         def _wrap_socket_with_ssl(self, connected: socket.socket) -> Any:
             address, self.host = self.host, server_name or self.host
             try:
-                connected.settimeout(seconds_left())
+                connected.settimeout(require_time_left())
                 return super()._wrap_socket_with_ssl(connected)
-            except NoTimeLeft:  # redis-py closes it at errors of its own only
+            except DeadlineExceeded:  # redis-py closes it at errors of its own only
                 connected.close()
                 raise
             finally:

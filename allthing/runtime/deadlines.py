@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-NEVER = float("inf")
-LATE_TRIES = 8  # after a deadline: who sends without an end is not read without an end
+NO_DEADLINE = float("inf")  # seconds
+MAX_LATE_READS = 8  # after a deadline, of what is there already: it may have no end
 READY_FOR_TLS: dict[type[OSError], int] = {
     ssl.SSLWantReadError: select.POLLIN,
     ssl.SSLWantWriteError: select.POLLOUT,
@@ -22,13 +22,13 @@ READY_FOR_TLS: dict[type[OSError], int] = {
 T = TypeVar("T")
 
 
-class NoTimeLeft(Exception):
-    """It was too late to begin, which says nothing of the server."""
+class DeadlineExceeded(Exception):
+    """The deadline was over before anything was begun, which says nothing of the server."""
 
 
 class _Deadline(threading.local):
-    at = NEVER
-    late_tries = 0
+    at = NO_DEADLINE
+    late_reads = 0
 
 
 _deadline = _Deadline()
@@ -42,7 +42,7 @@ def deadline(seconds: float) -> Iterator[None]:
     """
     outer = _deadline.at
     _deadline.at = min(outer, time.monotonic() + seconds)
-    _deadline.late_tries = 0
+    _deadline.late_reads = 0
     try:
         yield
     finally:
@@ -50,7 +50,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def set_deadline(seconds: float) -> None:
-    """Give this thread so many seconds from now, whatever it had: for the doors, per request."""
+    """Give this thread so many seconds from now, whatever it had: at the start of a request."""
     _deadline.at = time.monotonic() + seconds
 
 
@@ -59,15 +59,15 @@ def time_left() -> float:
     return max(0.0, _deadline.at - time.monotonic())
 
 
-def seconds_left() -> float:
-    """Return the seconds that a wait may take; raise `NoTimeLeft` once the deadline is over."""
+def require_time_left() -> float:
+    """Return the seconds that a wait may take. Raises `DeadlineExceeded` if there are none."""
     left = time_left()
     if not left:
-        raise NoTimeLeft("the deadline was over before this was begun")
+        raise DeadlineExceeded("the deadline was over before this was begun")
     return left
 
 
-class BoundedSocket:
+class DeadlineSocket:
     """A connected socket that keeps to the deadline, and to its own timeout if that is shorter.
 
     It tries before it waits, so what is there already is read after the deadline too: on a busy
@@ -80,7 +80,7 @@ class BoundedSocket:
         connected.settimeout(0)
 
     def settimeout(self, timeout: float | None) -> None:
-        self._timeout = NEVER if timeout is None else timeout
+        self._timeout = NO_DEADLINE if timeout is None else timeout
 
     def recv(self, size: int) -> bytes:
         return self._when(select.POLLIN, self._socket.recv, size)
@@ -89,7 +89,7 @@ class BoundedSocket:
         return self._when(select.POLLIN, self._socket.recv_into, buffer, size)
 
     def sendall(self, data: bytes) -> None:
-        seconds_left()
+        require_time_left()
         rest = memoryview(data)
         while rest:
             rest = rest[self._when(select.POLLOUT, self._socket.send, rest) :]
@@ -97,8 +97,8 @@ class BoundedSocket:
     def _when(self, ready: int, act: Callable[..., T], *arguments: Any) -> T:
         """Act as soon as the socket is `ready`; raise `TimeoutError` if that is not in time."""
         if not time_left():
-            _deadline.late_tries += 1
-            if _deadline.late_tries > LATE_TRIES:
+            _deadline.late_reads += 1
+            if _deadline.late_reads > MAX_LATE_READS:
                 raise TimeoutError("the deadline is over")
         until = min(_deadline.at, time.monotonic() + self._timeout)
         while True:
@@ -107,11 +107,11 @@ class BoundedSocket:
                 return act(*arguments)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as not_yet:
                 if is_last:
-                    raise TimeoutError("the time for this is over") from not_yet
+                    raise TimeoutError("the deadline is over") from not_yet
                 poller = select.poll()
                 poller.register(self._socket, READY_FOR_TLS.get(type(not_yet), ready))
                 left = max(0.0, until - time.monotonic())
-                poller.poll(None if left == NEVER else 1000 * left)
+                poller.poll(None if left == NO_DEADLINE else 1000 * left)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)

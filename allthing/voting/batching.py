@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Insert, exc
+from sqlalchemy.dialects import sqlite
 
-from allthing.database import db, insert_or_ignore
-from allthing.database.transactions import autocommit, insert_directly, note_sent
+from allthing.database import db
+from allthing.database.transactions import autocommit, insert_directly, mark_commit_sent
 from allthing.models import VoteBallot
 from allthing.runtime.deadlines import time_left
 
@@ -62,7 +63,7 @@ def post(row: Row) -> bool:
         try:
             batch.wait()
         finally:
-            note_sent(batch.failure)
+            mark_commit_sent(batch.failure)
     if batch.failure is None:
         return row["id"] in batch.stored
     if isinstance(batch.failure, exc.IntegrityError | exc.DataError) and len(batch.rows) > 1:
@@ -100,7 +101,7 @@ def insert(connection: Connection, rows: Sequence[Row]) -> set[str]:
     Left out is whose voter or key has a ballot in the poll.
     """
     if connection.dialect.name == "sqlite":
-        return {row["id"] for row in rows if connection.execute(insert_ballot(), row).rowcount}
+        return {row["id"] for row in rows if connection.execute(insert_into_sqlite(), row).rowcount}
     columns = ", ".join(f'"{name}"' for name in rows[0])
     into = f'INSERT INTO "voteBallots" ({columns})'
     sql = f"{into} VALUES %s ON CONFLICT DO NOTHING RETURNING id"
@@ -110,5 +111,7 @@ def insert(connection: Connection, rows: Sequence[Row]) -> set[str]:
 
 
 @functools.cache
-def insert_ballot() -> Insert:
-    return insert_or_ignore(VoteBallot.metadata.tables[VoteBallot.__tablename__], "sqlite")
+def insert_into_sqlite() -> Insert:
+    """Return the statement; building it once, since that takes longer than running it."""
+    table = VoteBallot.metadata.tables[VoteBallot.__tablename__]
+    return sqlite.insert(table).on_conflict_do_nothing()

@@ -7,7 +7,7 @@ from datetime import date
 
 from sqlalchemy import Connection, select
 
-from allthing.database import db, may_be_id
+from allthing.database import db, is_possible_id
 from allthing.errors import Invalid, NotFound
 from allthing.models import PollInstance, PollInstanceOption
 
@@ -77,7 +77,7 @@ def read_paper(connection: Connection, poll_id: str) -> tuple[BallotPaper, str]:
         .outerjoin(option, option.instance_id == PollInstance.id)
         .where(PollInstance.id == poll_id)
     )
-    rows = connection.execute(query).all() if may_be_id(poll_id) else []
+    rows = connection.execute(query).all() if is_possible_id(poll_id) else []
     if not rows:
         raise NotFound("there is no instance with this id")
     poll_type, max_rank, first_day, last_day, status = rows[0][:5]

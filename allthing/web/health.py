@@ -8,7 +8,8 @@ from pydantic import MISSING
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from allthing.database import database_is_silent, db
+from allthing.database import db
+from allthing.database.engine import database_is_unresponsive
 from allthing.redis_client import redis_state
 from allthing.runtime.deadlines import deadline
 from allthing.web.rate_limits import limiter
@@ -76,8 +77,8 @@ def ready() -> ResponseReturnValue:
 
 def database_state() -> tuple[str, str | None]:
     """Ask for the migration the schema is at: an empty database is no database."""
-    if database_is_silent():
-        return "unhealthy", "the database is silent"
+    if database_is_unresponsive():
+        return "unhealthy", "the database does not respond"
     try:
         with deadline(ANSWER_SECONDS):
             db.session.execute(text("SELECT version_num FROM alembic_version"))

@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from allthing.database.transactions import again_if_undone
+from allthing.database.transactions import retry_once
 from allthing.web.request_data import (
     BODY_LIMIT,
     Headers,
@@ -99,7 +99,7 @@ def endpoint(
                 arguments["query"] = read_query(typed.query)
             if typed.body is not None:
                 arguments["body"] = read_body(typed.body, typed.body_limit)
-            given: ResponseReturnValue | BaseModel = again_if_undone(
+            given: ResponseReturnValue | BaseModel = retry_once(
                 functools.partial(view, **arguments)
             )
             if isinstance(given, BaseModel):
