@@ -119,7 +119,7 @@ def empty_stores(request: pytest.FixtureRequest) -> None:
     with app.app_context():
         for table in reversed(Base.metadata.sorted_tables):
             db.session.execute(table.delete())
-        cache.forget_on_commit(cache.POLLS)
+        cache.invalidate_on_commit(cache.POLLS_TOPIC)
         db.session.commit()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from allthing.cache import MOST_BYTES, cached, forget, forget_on_commit
+from allthing.cache import MAX_BYTES, cached, invalidate, invalidate_on_commit
 from allthing.database import db
 from allthing.errors import NotFound
 from tests.conftest import AppFactory
@@ -43,14 +43,14 @@ class TestForgetting:
     def test_it_is_forgotten_at_once(self, topic: str) -> None:
         is_cached(topic)
 
-        forget(topic)
+        invalidate(topic)
 
         assert not is_cached(topic)
 
     def test_it_is_forgotten_when_the_change_is_committed_and_not_before(self, topic: str) -> None:
         is_cached(topic)
         db.session.connection()
-        forget_on_commit(topic)
+        invalidate_on_commit(topic)
         assert is_cached(topic)
 
         db.session.commit()
@@ -60,7 +60,7 @@ class TestForgetting:
     def test_a_change_that_is_taken_back_forgets_nothing(self, topic: str) -> None:
         is_cached(topic)
         db.session.connection()
-        forget_on_commit(topic)
+        invalidate_on_commit(topic)
 
         db.session.rollback()
         db.session.commit()
@@ -73,7 +73,7 @@ class TestForgetting:
         is_cached(topic)
         with db.session.begin_nested():
             db.session.connection()
-            forget_on_commit(topic)
+            invalidate_on_commit(topic)
         assert is_cached(topic)
         db.session.begin_nested().rollback()
 
@@ -83,7 +83,7 @@ class TestForgetting:
 
     def test_a_reader_overtaken_by_a_change_stores_nothing_that_is_taken(self, topic: str) -> None:
         def compute() -> bytes:
-            forget(topic)  # a change while the reader is at it
+            invalidate(topic)  # a change while the reader is at it
             return b"old"
 
         cached(topic, "name", compute)
@@ -101,7 +101,7 @@ class TestForgetting:
 
     def test_the_oldest_values_make_room_for_new_ones(self, topic: str) -> None:
         megabyte = bytes(1024 * 1024)
-        count = 2 * MOST_BYTES // len(megabyte)
+        count = 2 * MAX_BYTES // len(megabyte)
         for number in range(count):
             cached(topic, str(number), lambda: megabyte)
 

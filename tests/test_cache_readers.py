@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from allthing.cache import Reading, cached, forget
+from allthing.cache import CachedRead, cached, invalidate
 from allthing.errors import Unavailable
 from tests.conftest import AppFactory
 
@@ -38,23 +38,23 @@ class Reader:
         self.compute()
         raise Unavailable("the database does not answer")
 
-    def read(self, compute: Callable[[], bytes] | None = None) -> Reading:
+    def read(self, compute: Callable[[], bytes] | None = None) -> CachedRead:
         with self.app.app_context():
             return cached(self.topic, "name", compute or self.compute)
 
-    def start(self, compute: Callable[[], bytes] | None = None) -> "Future[Reading]":
+    def start(self, compute: Callable[[], bytes] | None = None) -> "Future[CachedRead]":
         return self.pool.submit(self.read, compute)
 
-    def crowd(self, compute: Callable[[], bytes] | None = None) -> list["Future[Reading]"]:
+    def crowd(self, compute: Callable[[], bytes] | None = None) -> list["Future[CachedRead]"]:
         """Begin to read in many threads, and return once one of them computes."""
         readings = [self.start(compute) for _ in range(CROWD)]
         assert self.at_work.wait(10)
         time.sleep(0.05)
         return readings
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         with self.app.app_context():
-            forget(self.topic)
+            invalidate(self.topic)
 
 
 @pytest.fixture
@@ -63,11 +63,11 @@ def reader(make_app: AppFactory) -> Iterator[Reader]:
         yield Reader(make_app(cache_ttl=1), pool)
 
 
-def data(readings: list["Future[Reading]"]) -> set[bytes]:
+def data(readings: list["Future[CachedRead]"]) -> set[bytes]:
     return {reading.result(10).value.data for reading in readings}
 
 
-def outcome(reading: "Future[Reading]") -> Any:
+def outcome(reading: "Future[CachedRead]") -> Any:
     error = reading.exception(10)
     return type(error) if error else reading.result()
 
@@ -84,7 +84,7 @@ class TestWaiting:
 
     def test_who_comes_after_a_change_gets_what_was_computed_after_it(self, reader: Reader) -> None:
         first = reader.crowd()
-        reader.forget()
+        reader.invalidate()
         later = [reader.start() for _ in range(CROWD // 2)]
         time.sleep(0.05)
         reader.go_on.set()
@@ -128,7 +128,7 @@ class TestWithoutTheDatabase:
         assert reader.computed == 1
 
     def test_a_changed_value_is_taken_as_well(self, reader: Reader) -> None:
-        reader.forget()
+        reader.invalidate()
         reader.go_on.set()
 
         assert reader.read(reader.fail).is_stale
@@ -147,7 +147,7 @@ class TestWithoutTheDatabase:
     def test_who_has_changed_something_waits_for_it(self, reader: Reader) -> None:
         first = reader.start()
         assert reader.at_work.wait(10)
-        reader.forget()
+        reader.invalidate()
         later = reader.start()
         time.sleep(0.5)
         reader.go_on.set()

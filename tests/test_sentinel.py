@@ -36,7 +36,7 @@ def reaches(app: Flask, server: RedisServer) -> bool:
     """Tell whether the app writes to this server."""
     with app.app_context(), closing(redis_connection(server.url)) as connection:
         connection.delete("reached")
-        return safe_redis_set("reached", "yes", 10) and bool(connection.exists("reached"))
+        return safe_redis_set("reached", "yes", ex=10) and bool(connection.exists("reached"))
 
 
 def test_master_is_found(make_app: AppFactory, fleet: Fleet) -> None:

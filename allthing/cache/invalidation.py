@@ -1,8 +1,8 @@
-"""Marks: for each topic a word that changes when anything it stands for has changed.
+"""Cache invalidation: each topic has a version, which changes when anything it stands for has.
 
-What was computed from the database counts only while the mark that was noted before is still the
-topic's. The marks are in memory that all workers of a machine share: a change counts on all of
-them before it is answered, whatever becomes of Redis. Through Redis the machines tell each other.
+What was computed from the database is fresh only while the version that was read before is still
+the topic's. The versions are in memory that all workers of a machine share: a change counts on all
+of them before it is answered, whatever becomes of Redis. Machines tell each other through Redis.
 """
 
 import mmap
@@ -13,81 +13,83 @@ from zlib import crc32
 
 from flask import Flask, current_app
 
-from allthing.redis_client import on_tick, safe_redis_swap, start
+from allthing.redis_client import run_periodically, safe_redis_swap, start
 
 SLOTS = 16_384  # topics that share one only make each other be computed again
-KEY = f"allthing:marks:{SLOTS}"
-KEY_SECONDS = 24 * 3600  # far longer than anything counts
+REDIS_KEY = f"allthing:versions:{SLOTS}"
+REDIS_SECONDS = 24 * 3600  # until Redis forgets it: far longer than any value is fresh
 
 # Made at import and without a name: gunicorn's configuration imports this package before it
 # forks, so its workers inherit one and the same memory, and nothing is left when they end.
 _words = memoryview(mmap.mmap(-1, 2 * SLOTS * 8)).cast("Q")
-_marks, _seen = _words[:SLOTS], _words[SLOTS:]  # _seen: of Redis's words those allowed for
+_versions = _words[:SLOTS]
+_seen = _words[SLOTS:]  # a digest of each slot's word in Redis, as last allowed for
 
 
-class Exchange:
+class Sync:
     """What one app of one process has to tell other machines, and to ask them."""
 
-    def __init__(self, watched: Callable[[], Iterable[str]]) -> None:
-        self._watched = watched
-        self._untold: set[int] = set()
-        self._changing = threading.Lock()
+    def __init__(self, topics_in_use: Callable[[], Iterable[str]]) -> None:
+        self._topics_in_use = topics_in_use
+        self._unpublished: set[int] = set()
+        self._lock = threading.Lock()
 
-    def tell(self, slots: Iterable[int]) -> None:
-        with self._changing:
-            self._untold.update(slots)
+    def publish(self, slots: Iterable[int]) -> None:
+        """Let other machines hear of changes in these slots, with the next run."""
+        with self._lock:
+            self._unpublished.update(slots)
 
     def run(self) -> None:
-        """Tell what is untold, and change the marks of which others have told."""
-        with self._changing:
-            told = {slot: secrets.token_hex(8) for slot in self._untold}
-            self._untold.clear()
-        slots = sorted(told.keys() | {slot_of(topic) for topic in self._watched()})
+        """Publish what is unpublished, and change the versions of what others have published."""
+        with self._lock:
+            published = {slot: secrets.token_hex(8) for slot in self._unpublished}
+            self._unpublished.clear()
+        slots = sorted(published.keys() | {slot_of(topic) for topic in self._topics_in_use()})
         if not slots:
             return
-        before = safe_redis_swap(KEY, slots, told, KEY_SECONDS)
+        before = safe_redis_swap(REDIS_KEY, slots, published, ex=REDIS_SECONDS)
         if before is None:
-            self.tell(told)
+            self.publish(published)
             return
         for slot, word in zip(slots, before, strict=True):
             # What was there comes with the swap, so no word of others is overwritten unseen.
-            # It is noted last: who is killed in between leaves a change too many, not too few.
+            # It is noted last: a kill in between leaves a change too many, not too few.
             if digest(word) != _seen[slot]:
-                _marks[slot] = secrets.randbits(64)
-            _seen[slot] = digest(told.get(slot, word))
+                _versions[slot] = secrets.randbits(64)
+            _seen[slot] = digest(published.get(slot, word))
 
 
-def init_app(app: Flask, watched: Callable[[], Iterable[str]]) -> None:
-    """Exchange changes with other machines in the background; of the `watched` topics theirs."""
-    exchange = app.extensions["marks"] = Exchange(watched)
-    on_tick(app, exchange.run)
+def init_app(app: Flask, topics_in_use: Callable[[], Iterable[str]]) -> None:
+    """Sync changes with other machines in the background; theirs only of `topics_in_use`."""
+    machine_sync = app.extensions["cache_sync"] = Sync(topics_in_use)
+    run_periodically(app, machine_sync.run)
 
 
-def listen() -> None:
-    """Begin to exchange in this process, if it has not begun."""
+def start_sync() -> None:
+    """Begin to sync in this process, if that has not begun."""
     start()
 
 
-def mark_of(topic: str) -> int:
-    """Return the topic's mark; note it before the values that it is to vouch for are read."""
-    return _marks[slot_of(topic)]
+def version_of(topic: str) -> int:
+    """Return the topic's version; read it before the values that it is to vouch for."""
+    return _versions[slot_of(topic)]
 
 
-def change(topics: Iterable[str]) -> None:
-    """Change the topics' marks on this machine at once, on others with the next exchange."""
+def invalidate(topics: Iterable[str]) -> None:
+    """Change the topics' versions on this machine at once, on others with the next sync."""
     slots = [slot_of(topic) for topic in topics]
     for slot in slots:
-        _marks[slot] = secrets.randbits(64)
-    exchange_of_app().tell(slots)
+        _versions[slot] = secrets.randbits(64)
+    sync_of_app().publish(slots)
 
 
-def exchange() -> None:
-    """Exchange changes now, not only soon: for a process that may be about to end."""
-    exchange_of_app().run()
+def sync() -> None:
+    """Sync now, not only soon: for a process that may be about to end."""
+    sync_of_app().run()
 
 
-def exchange_of_app() -> Exchange:
-    found: Exchange = current_app.extensions["marks"]
+def sync_of_app() -> Sync:
+    found: Sync = current_app.extensions["cache_sync"]
     return found
 
 

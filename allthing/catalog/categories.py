@@ -58,7 +58,7 @@ def apply_changes(category: PollCategory, changes: Mapping[str, Any]) -> None:
     with conflict(f"the category key {changes.get('key')} is taken"):
         for attribute, value in changes.items():
             setattr(category, attribute, value)
-    cache.forget_on_commit(cache.POLLS)
+    cache.invalidate_on_commit(cache.POLLS_TOPIC)
 
 
 def check_parent(category: PollCategory, parent_id: str) -> None:

@@ -53,8 +53,8 @@ def delete_template(template_id: str, *, force: bool) -> DeletedTemplate:
         raise Conflict(f"this template has polls ({len(instances)}): delete it with force=true")
     deleted = delete_rows(template)
     for instance_id in instances:
-        cache.forget_on_commit(cache.results(instance_id))
-    cache.forget_on_commit(cache.POLLS)
+        cache.invalidate_on_commit(cache.results_topic(instance_id))
+    cache.invalidate_on_commit(cache.POLLS_TOPIC)
     details = {"force": force, "cascadeDeleted": asdict(deleted)}
     record_change(template_id, before=before, details=details)
     return DeletedTemplate(before, deleted)

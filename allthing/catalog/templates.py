@@ -62,7 +62,7 @@ def update_template(template_id: str, changes: Mapping[str, Any]) -> PollTemplat
         for attribute, value in changes.items():
             setattr(template, attribute, value)
         check_max_rank(template)
-    cache.forget_on_commit(cache.POLLS)
+    cache.invalidate_on_commit(cache.POLLS_TOPIC)
     record_change(template.id, before=before, after=values_of(template))
     return template
 

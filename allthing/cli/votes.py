@@ -19,8 +19,8 @@ from allthing.errors import Invalid, Problem
 from allthing.models import PollInstance, VoteBallot
 from allthing.models.changes import record_change
 from allthing.runtime import clock
-from allthing.voting.cast import Ballot, PollNotOpen, Voter, cast_ballot, hold_open
-from allthing.voting.rules import FEWEST_RANKS
+from allthing.voting.cast import Ballot, PollNotOpen, Voter, cast_ballot, lock_open_poll
+from allthing.voting.rules import MIN_RANKS
 from allthing.web.typed_views import Out
 
 BATCH = 100  # a poll can't be closed, and SQLite takes no other vote, while one is written
@@ -110,7 +110,7 @@ def random_choices(instance: PollInstance, count: int, seed: int | None) -> list
     chance = random.Random(seed)  # noqa: S311  # trial ballots are no secret
     ids = [option.id for option in instance.options]
     most = min(instance.max_rank or len(ids), len(ids))
-    ranks = (1, 1) if instance.poll_type == "SINGLE" else (FEWEST_RANKS, max(most, FEWEST_RANKS))
+    ranks = (1, 1) if instance.poll_type == "SINGLE" else (MIN_RANKS, max(most, MIN_RANKS))
     return [chance.sample(ids, chance.randint(*ranks)) for _ in range(count)]
 
 
@@ -162,9 +162,9 @@ def cast_all(instance_id: str, ballots: Sequence[Sequence[str]]) -> None:
 def begin_batch(instance_id: str) -> None:
     """Hold the poll open; two batches at once could each wait for the other's tallies."""
     lock_until_commit(f"test-votes:{instance_id}")
-    if not hold_open(db.session.connection(), instance_id):
+    if not lock_open_poll(db.session.connection(), instance_id):
         raise PollNotOpen
-    cache.forget_on_commit(cache.results(instance_id))
+    cache.invalidate_on_commit(cache.results_topic(instance_id))
 
 
 def counts(stand: int, ballots: Sequence[Sequence[str]]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Answers made of prepared bytes: what a reader has already is not sent again."""
+"""Responses made of prepared bytes: what a reader has already is not sent again."""
 
 import time
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from allthing.cache import Reading
+from allthing.cache import CachedRead
 from allthing.web.typed_views import JSON
 
 Headers = list[tuple[str, str]]
@@ -21,38 +21,39 @@ COMPUTED = b'{"cached":false,'
 STALE = b'{"cached":true,"stale":true,'
 
 
-def written(data: Any) -> bytes:
-    """Write `data` as the body of a cached answer."""
+def cacheable_body(data: Any) -> bytes:
+    """Write `data` as the body of a cached JSON response."""
     return CACHED + b'"data":' + orjson.dumps(data) + b"}"
 
 
-def answer_json(reading: Reading, *, frozen: bool = False) -> Response:
-    """Answer with what `written` wrote; what is `frozen` counts as cached from the first."""
-    body = reading.value.data
-    if reading.is_stale:
+def json_response(read: CachedRead, *, frozen: bool = False) -> Response:
+    """Respond with what `cacheable_body` wrote; what is `frozen` always counts as cached."""
+    body = read.value.data
+    if read.is_stale:
         body = body.replace(CACHED, STALE, 1)
-    elif not reading.was_cached and not frozen:
+    elif not read.was_cached and not frozen:
         body = body.replace(CACHED, COMPUTED, 1)
-    return answer(reading, body, JSON_HEADERS)
+    return conditional_response(read, body, JSON_HEADERS)
 
 
-def answer(reading: Reading, body: bytes, headers: Headers) -> Response:
-    """Answer with the body, or 304 to a reader whose copy is still right.
+def conditional_response(read: CachedRead, body: bytes, headers: Headers) -> Response:
+    """Respond with the body, or 304 to a reader whose copy is still right.
 
     A reader may keep a copy, but has to ask each time: who has just voted must see the own vote.
     """
-    value = reading.value
-    if reading.is_stale:
-        age = str(round(time.monotonic() - value.noted))
+    value = read.value
+    if read.is_stale:
+        age = str(round(time.monotonic() - value.computed_at))
         return Response(body, headers=[*headers, *STALE_HEADERS, ("Age", age)])
     # The bytes also tell whether they were cached, so the tag is that of the data: a weak one.
-    told = [("ETag", f'W/"{value.etag}"'), ("Cache-Control", "no-cache")]
-    asked: str | None = request.environ.get("HTTP_IF_NONE_MATCH")
-    if asked is not None and names(asked, value.etag):
-        return Response(status=304, headers=told)
-    return Response(body, headers=[*headers, *told])
+    cache_headers = [("ETag", f'W/"{value.etag}"'), ("Cache-Control", "no-cache")]
+    if_none_match: str | None = request.environ.get("HTTP_IF_NONE_MATCH")
+    if if_none_match is not None and matches(if_none_match, value.etag):
+        return Response(status=304, headers=cache_headers)
+    return Response(body, headers=[*headers, *cache_headers])
 
 
-def names(asked: str, etag: str) -> bool:
+def matches(if_none_match: str, etag: str) -> bool:
     """Tell whether If-None-Match names the tag; ours has no comma, so anything may be split."""
-    return any(tag.strip() in {f'W/"{etag}"', f'"{etag}"', "*"} for tag in asked.split(","))
+    ours = {f'W/"{etag}"', f'"{etag}"', "*"}
+    return any(tag.strip() in ours for tag in if_none_match.split(","))

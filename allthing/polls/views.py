@@ -1,4 +1,4 @@
-"""What voters ask for: the polls of a day, a vote, results of now and of before."""
+"""Voting and reading: the polls of a day, a vote, results of now and of before."""
 
 from datetime import date
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from allthing import cache
 from allthing.database import db
 from allthing.errors import Invalid
-from allthing.polls.responses import answer, answer_json, written
+from allthing.polls.responses import cacheable_body, conditional_response, json_response
 from allthing.polls.schemas import (
     BallotIn,
     DayAnswer,
@@ -21,7 +21,7 @@ from allthing.polls.schemas import (
     VoteAnswer,
     VoteHeaders,
 )
-from allthing.polls.voter import Visitor, for_visitors
+from allthing.polls.voter import Visitor, with_visitor
 from allthing.results import charts
 from allthing.results.history import history_of
 from allthing.results.results import results_of
@@ -30,14 +30,14 @@ from allthing.schedule.open_polls import open_polls
 from allthing.schedule.rollover import ensure_open
 from allthing.voting import turnstile
 from allthing.voting.cast import Ballot, check_ballot
-from allthing.voting.submit import deliver
+from allthing.voting.submit import submit_ballot
 from allthing.web.rate_limits import limit_votes
 from allthing.web.typed_views import endpoint
 
-VOTE_BODY_LIMIT = 16 * 1024
+VOTE_BODY_LIMIT = 16 * 1024  # bytes
 SURVEY = set(SurveyIn.model_fields)
 SVG = "image/svg+xml"
-PICTURE_HEADERS = [
+CHART_HEADERS = [
     ("Content-Type", SVG),
     # A picture that is opened by itself is a document of our origin: let it run and load nothing.
     ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
@@ -52,7 +52,8 @@ bp = Blueprint("polls", __name__, url_prefix="/polls")
 def list_today() -> Response:
     """List the polls that are open today, as a tree of categories."""
     today = clock.today()
-    return answer_json(cache.cached(cache.POLLS, today.isoformat(), lambda: polls_of(today, today)))
+    name = today.isoformat()
+    return json_response(cache.cached(cache.POLLS_TOPIC, name, lambda: day_body(today, today)))
 
 
 @bp.get("")
@@ -60,19 +61,19 @@ def list_today() -> Response:
 def list_day(query: DayQuery) -> Response:
     """List the polls that are open and began on a date or before it."""
     # There are too many dates to keep what is asked of each.
-    return answer_json(cache.uncached(lambda: polls_of(query.poll_date, clock.today())))
+    return json_response(cache.uncached(lambda: day_body(query.poll_date, clock.today())))
 
 
-def polls_of(day: date, today: date) -> bytes:
-    """Write the answer with a day's polls; whoever asks first after midnight opens the new day."""
+def day_body(day: date, today: date) -> bytes:
+    """Write the response with a day's polls; the first reader after midnight opens the new day."""
     if ensure_open(today):
         db.session.commit()
-    return written(open_polls(day))
+    return cacheable_body(open_polls(day))
 
 
 @bp.post("/<poll_id>/vote")
 @limit_votes
-@for_visitors
+@with_visitor
 @endpoint(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, body_limit=VOTE_BODY_LIMIT)
 def cast_vote(poll_id: str, visitor: Visitor, headers: VoteHeaders, body: BallotIn) -> VoteAnswer:
     """Vote once, by the voter's cookie; one who has none gets one.
@@ -98,9 +99,9 @@ def cast_vote(poll_id: str, visitor: Visitor, headers: VoteHeaders, body: Ballot
         if not (is_retry or visitor.passed_bot_check):
             turnstile.refuse_bots(body.turnstile_token, voter.address)
             visitor.passed_bot_check = True  # its token is spent, should this view run again
-    deduped = deliver(poll_id, ballot, voter, clock.today())
+    deduped = submit_ballot(poll_id, ballot, voter, clock.today())
     # After a retry, too: the worker that stored the ballot may have died before it came to this.
-    cache.forget(cache.results(poll_id))
+    cache.invalidate(cache.results_topic(poll_id))
     return VoteAnswer(deduped=True) if deduped else VoteAnswer()
 
 
@@ -120,10 +121,10 @@ def show_results(poll_id: str) -> Response:
     def compute() -> bytes:
         nonlocal frozen
         result, frozen = results_of(poll_id)
-        return written(result)
+        return cacheable_body(result)
 
-    reading = cache.cached(cache.results(poll_id), "all", compute)
-    return answer_json(reading, frozen=frozen)
+    read = cache.cached(cache.results_topic(poll_id), "all", compute)
+    return json_response(read, frozen=frozen)
 
 
 @bp.get("/<poll_id>/results.svg")
@@ -133,10 +134,10 @@ def draw_results(poll_id: str) -> Response:
 
     The picture follows the reader's light or dark, and tells the rounds in words besides.
     """
-    reading = cache.cached(
-        cache.results(poll_id), "svg", lambda: charts.draw(results_of(poll_id)[0]).encode()
+    read = cache.cached(
+        cache.results_topic(poll_id), "svg", lambda: charts.draw(results_of(poll_id)[0]).encode()
     )
-    return answer(reading, reading.value.data, PICTURE_HEADERS)
+    return conditional_response(read, read.value.data, CHART_HEADERS)
 
 
 @bp.get("/templates/<template_id>/history")

@@ -22,9 +22,9 @@ from allthing.web.cors import origin_is_allowed
 
 COOKIE = "vt"
 COOKIE_SECONDS = 365 * 24 * 3600
-COOKIE_SALT = "voter-token"
-TOKEN_BYTES = 24
-TOKEN_LENGTHS = range(16, 129)
+COOKIE_SALT = "voter-token"  # the original site's, so that its cookies stay good
+TOKEN_BYTES = 24  # of randomness in a new token
+TOKEN_LENGTHS = range(16, 129)  # characters of a token that is accepted
 
 
 class Visitor:
@@ -58,12 +58,12 @@ class Visitor:
             return voter
         return replace(
             voter,
-            country=located("cf-ipcountry", 2),
-            region=located("cf-region-code", 32) or located("cf-region", 32),
+            country=place_header("cf-ipcountry", 2),
+            region=place_header("cf-region-code", 32) or place_header("cf-region", 32),
         )
 
 
-def for_visitors(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+def with_visitor(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
     """Hand the view the request's `visitor`, known before anything else can refuse it.
 
     So a voter whose first ballot is refused has an identity already when it is sent again.
@@ -71,7 +71,7 @@ def for_visitors(view: Callable[..., ResponseReturnValue]) -> Callable[..., Resp
 
     @functools.wraps(view)
     def call(**arguments: Any) -> ResponseReturnValue:
-        refuse_foreign_page()
+        require_allowed_page()
         return view(visitor=Visitor(), **arguments)
 
     return call
@@ -124,14 +124,19 @@ def cookie_attributes(domain: str, secure: bool) -> str:
     return empty.removeprefix(f"{COOKIE}=")
 
 
-def located(header: str, length: int) -> str | None:
+def place_header(header: str, max_length: int) -> str | None:
     """Return a place header of a trusted proxy; None if it makes no sense."""
     value = request.headers.get(header, "")
-    return value if value.isascii() and value.isprintable() and 0 < len(value) <= length else None
+    return (
+        value if value.isascii() and value.isprintable() and 0 < len(value) <= max_length else None
+    )
 
 
-def refuse_foreign_page() -> None:
-    """Let only our own pages vote with a cookie. What names no page is no browser: allowed."""
+def require_allowed_page() -> None:
+    """Let only allowed pages vote with a cookie. What names no page is no browser: allowed.
+
+    Raises `Forbidden`.
+    """
     page = request.headers.get("Origin") or origin_of(request.headers.get("Referer"))
     cross_site = request.headers.get("Sec-Fetch-Site") == "cross-site"
     if cross_site or (page is not None and not origin_is_allowed(page)):

@@ -1,6 +1,6 @@
-"""Redis, and the only room that knows it. It holds hints; it may fail at will.
+"""The Redis client, and the only room that knows Redis. It holds hints; it may fail at will.
 
-All of this answers within `REDIS_TIMEOUT`, and at once while Redis is away; nothing of it raises.
+Every function answers within `REDIS_TIMEOUT`, and at once while Redis is away; none of them raises.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,41 +9,47 @@ from typing import Any, NamedTuple
 import redis
 from flask import Flask, current_app
 
-from allthing.redis_client.circuit_breaker import Command, Job, RedisGates, RedisStatus, is_of_a_key
+from allthing.redis_client.circuit_breaker import (
+    CircuitBreakers,
+    Command,
+    Job,
+    RedisStatus,
+    is_key_error,
+)
 
 
 def init_app(app: Flask) -> None:
-    app.extensions["redis_gates"] = RedisGates(app)
+    app.extensions["redis_breakers"] = CircuitBreakers(app)
 
 
-def on_tick(app: Flask, job: Job) -> None:
+def run_periodically(app: Flask, job: Job) -> None:
     """Let `job` run every 0.1 s in the background, in an app context, while Redis is there.
 
     One thread per process runs all jobs, one after the other; it begins with the first use of
     Redis in the process. A job has to be cheap when it has nothing to do.
     """
-    gates_of(app).jobs.append(job)
+    breakers_of(app).jobs.append(job)
 
 
 def start() -> None:
     """Begin to look for Redis and to run the jobs in this process, if that has not begun."""
-    gates_of(current_app).here()
+    breakers_of(current_app).of_process()
 
 
 def close(app: Flask) -> None:
     """End the thread and the connections of this process."""
-    gates_of(app).close()
+    breakers_of(app).close()
 
 
-def gates_of(app: Flask) -> RedisGates:
-    gates: RedisGates = app.extensions["redis_gates"]
-    return gates
+def breakers_of(app: Flask) -> CircuitBreakers:
+    breakers: CircuitBreakers = app.extensions["redis_breakers"]
+    return breakers
 
 
 def redis_status() -> RedisStatus:
-    """Return how it is with Redis, without asking it."""
-    gate = gates_of(current_app).here()
-    return gate.status() if gate else RedisStatus("disabled")
+    """Return how Redis is, without asking it."""
+    breaker = breakers_of(current_app).of_process()
+    return breaker.status() if breaker else RedisStatus("disabled")
 
 
 def redis_state() -> str:
@@ -52,33 +58,51 @@ def redis_state() -> str:
     return "unhealthy" if state == "connecting" else state
 
 
-def redis_is_there() -> bool:
-    """Say whether asking Redis is worth while."""
-    gate = gates_of(current_app).here()
-    return gate is not None and gate.is_open
+def redis_is_available() -> bool:
+    """Tell whether asking Redis is worth while."""
+    breaker = breakers_of(current_app).of_process()
+    return breaker is not None and breaker.is_available
 
 
 def call(command: Command) -> Any:
     """Run `command` on Redis and return its answer; None if it is away or the key spoiled."""
-    gate = gates_of(current_app).here()
-    return gate.call(command) if gate else None
+    breaker = breakers_of(current_app).of_process()
+    return breaker.call(command) if breaker else None
 
 
 def safe_redis_get(key: str) -> str | None:
+    """Return the value of a key; None if there is none, or Redis is away."""
     value: str | None = call(lambda client: client.get(key))
     return value
 
 
-def safe_redis_set(key: str, value: str, seconds: int) -> bool:
-    return bool(call(lambda client: client.set(key, value, ex=seconds)))
+def safe_redis_set(key: str, value: str, ex: int | None = None) -> bool:
+    """Set a key, for `ex` seconds if given; return whether Redis took it."""
+    return bool(call(lambda client: client.set(key, value, ex=ex)))
+
+
+def safe_redis_delete(*keys: str) -> bool:
+    """Delete keys; return whether Redis took it, whether or not there were any."""
+    return call(lambda client: client.delete(*keys)) is not None
+
+
+def safe_redis_incr(key: str) -> int | None:
+    """Add 1 to a counter and return its new value; None if Redis is away."""
+    value: int | None = call(lambda client: client.incr(key))
+    return value
+
+
+def safe_redis_expire(key: str, seconds: int) -> bool:
+    """Let a key end in so many seconds; return whether there is such a key."""
+    return bool(call(lambda client: client.expire(key, seconds)))
 
 
 def safe_redis_swap(
-    key: str, fields: Sequence[int], new: Mapping[int, str], seconds: int
+    key: str, fields: Sequence[int], new: Mapping[int, str], ex: int
 ) -> list[str | None] | None:
     """Set the `new` fields of a hash; return what `fields` had before, in the same step.
 
-    The hash lives for `seconds` from its last change. None if Redis is away.
+    The hash lives for `ex` seconds from its last change. None if Redis is away.
     """
 
     def swap(client: redis.Redis) -> Any:
@@ -86,35 +110,22 @@ def safe_redis_swap(
         pipeline.hmget(key, [str(field) for field in fields])
         if new:
             pipeline.hset(key, mapping={str(field): value for field, value in new.items()})
-            pipeline.expire(key, seconds)
+            pipeline.expire(key, ex)
         return pipeline.execute()[0]
 
     before: list[str | None] | None = call(swap)
     return before
 
 
-def safe_redis_delete(*keys: str) -> bool:
-    return call(lambda client: client.delete(*keys)) is not None
-
-
-def safe_redis_incr(key: str) -> int | None:
-    value: int | None = call(lambda client: client.incr(key))
-    return value
-
-
-def safe_redis_expire(key: str, seconds: int) -> bool:
-    return bool(call(lambda client: client.expire(key, seconds)))
-
-
 class Increment(NamedTuple):
-    """What to add to a counter, and how long that is to live from then on."""
+    """What to add to a counter, and how many seconds that is to live from then on."""
 
     key: str
     amount: int
-    seconds: int
+    ex: int
 
 
-def safe_redis_add(increments: Sequence[Increment]) -> list[int | None]:
+def safe_redis_incr_many(increments: Sequence[Increment]) -> list[int | None]:
     """Add to counters, in one round trip; return their new values.
 
     None says that a counter could not be added to, or perhaps was: adding again may count twice.
@@ -122,12 +133,12 @@ def safe_redis_add(increments: Sequence[Increment]) -> list[int | None]:
 
     def add(client: redis.Redis) -> list[int | None]:
         pipeline = client.pipeline(transaction=False)
-        for key, amount, seconds in increments:
+        for key, amount, ex in increments:
             pipeline.incrby(key, amount)
-            pipeline.expire(key, seconds)
+            pipeline.expire(key, ex)
         answers = pipeline.execute(raise_on_error=False)
         for answer in answers:
-            if isinstance(answer, Exception) and not is_of_a_key(answer):
+            if isinstance(answer, Exception) and not is_key_error(answer):
                 raise answer
         return [None if isinstance(value, Exception) else value for value in answers[::2]]
 

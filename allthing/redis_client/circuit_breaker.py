@@ -1,9 +1,9 @@
-"""The gate: it opens when Redis takes a write, and shuts at the first fault.
+"""The circuit breaker: commands go to Redis only while it is known to take writes.
 
-One thread per process finds Redis, opens the gate to it, and runs the jobs that exchange with
-it. While the gate is open commands go through, each within `REDIS_TIMEOUT`; the first failure
-shuts it. From then on no request touches Redis, until the thread has written to it again. So at
-most one round of requests ever waits, and none for a name to be resolved or a master to be found.
+One thread per process finds Redis, probes it, and runs the jobs that exchange with it. While the
+breaker is closed commands go through, each within `REDIS_TIMEOUT`; the first failure trips it.
+From then on no request touches Redis, until the thread has written to it again. So at most one
+round of requests ever waits, and none for a name to be resolved or a master to be found.
 """
 
 import logging
@@ -29,12 +29,12 @@ from allthing.redis_client.servers import (
 )
 from allthing.runtime.deadlines import DeadlineExceeded, deadline, time_left
 
-TICK_SECONDS = 0.1
-CLOSE_SECONDS = 1.0
+TICK_SECONDS = 0.1  # between runs of the jobs
+CLOSE_SECONDS = 1.0  # the thread may take to end
 # Several, since one node of a cluster takes those that are its own and refuses the others.
 CANARIES = [f"allthing:canary:{number}" for number in range(8)]
-CANARY_SECONDS = 60
-SPOILED_KEY = ("WRONGTYPE", "not an integer")  # said of what a key holds; the server is well
+CANARY_SECONDS = 60  # until Redis forgets one
+KEY_ERRORS = ("WRONGTYPE", "not an integer")  # said of what a key holds; the server is well
 
 Command = Callable[[redis.Redis], Any]
 Job = Callable[[], None]
@@ -42,32 +42,32 @@ Job = Callable[[], None]
 log = logging.getLogger(__name__)
 
 
-class RedisGates:
-    """An app's gate in each process, and the jobs that run behind it."""
+class CircuitBreakers:
+    """An app's breaker in each process, and the jobs that run behind it."""
 
     def __init__(self, app: Flask) -> None:
         settings: Settings = app.extensions["settings"]
         url, timeout = settings.redis_url, settings.redis_timeout
         self._app = app
         self._servers = servers_at(url, timeout) if url else None
-        self._by_process: dict[int, RedisGate] = {}
+        self._by_process: dict[int, CircuitBreaker] = {}
         self.jobs: list[Job] = []
 
-    def here(self) -> "RedisGate | None":
-        """Return the gate of this process, made at its first use; None when no URL is set."""
-        gate = self._by_process.get(os.getpid())
-        if gate is None and self._servers:
-            made = RedisGate(self._app.extensions["settings"], self._servers, self.run_jobs)
-            gate = self._by_process.setdefault(os.getpid(), made)
-            if gate is made:
-                gate.start()
-        return gate
+    def of_process(self) -> "CircuitBreaker | None":
+        """Return the breaker of this process, made at its first use; None when no URL is set."""
+        breaker = self._by_process.get(os.getpid())
+        if breaker is None and self._servers:
+            made = CircuitBreaker(self._app.extensions["settings"], self._servers, self.run_jobs)
+            breaker = self._by_process.setdefault(os.getpid(), made)
+            if breaker is made:
+                breaker.start()
+        return breaker
 
     def close(self) -> None:
         """End the thread and the connections of this process."""
-        gate = self._by_process.pop(os.getpid(), None)
-        if gate:
-            gate.close()
+        breaker = self._by_process.pop(os.getpid(), None)
+        if breaker:
+            breaker.close()
 
     def run_jobs(self) -> None:
         """Run all jobs in an app context; one that fails is logged and stops no other."""
@@ -76,12 +76,12 @@ class RedisGates:
                 try:
                     job()
                 except Exception:
-                    log.exception("a job in the background failed", extra={"job": repr(job)})
+                    log.exception("a background job failed", extra={"job": repr(job)})
 
 
 @dataclass(frozen=True)
 class RedisStatus:
-    """How it is with Redis: `healthy`, `unhealthy`, `connecting` or `disabled`."""
+    """Redis as this process sees it: `healthy`, `unhealthy`, `connecting` or `disabled`."""
 
     state: str
     seconds: float = 0  # in this state
@@ -89,7 +89,7 @@ class RedisStatus:
     error: str | None = None  # why it was lost last
 
 
-class RedisGate:
+class CircuitBreaker:
     """One process's way to Redis. Threads share it; a forked process makes its own."""
 
     def __init__(self, settings: Settings, servers: OneServer | Sentinels, run_jobs: Job) -> None:
@@ -98,11 +98,11 @@ class RedisGate:
         self._probe_interval = settings.redis_probe_interval
         self._servers = servers
         self._found: Options = {}  # what the present client was made from
-        self._client: redis.Redis | None = None
+        self._client: redis.Redis | None = None  # None while the breaker is tripped
         self._status = RedisStatus("connecting")
         self._since = time.monotonic()
-        self._changing = threading.Lock()
-        self._known = threading.Event()
+        self._lock = threading.Lock()
+        self._has_tried = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._work, name="redis", daemon=True)
 
@@ -117,26 +117,26 @@ class RedisGate:
         self._servers.close()
 
     @property
-    def is_open(self) -> bool:
+    def is_available(self) -> bool:
         return self._client is not None
 
     def status(self) -> RedisStatus:
-        """Say how it is with Redis, without asking it."""
-        self._wait_for_the_first_try()
-        with self._changing:
-            known, since = self._status, self._since
-        return RedisStatus(known.state, time.monotonic() - since, known.trips, known.error)
+        """Return how Redis is, without asking it."""
+        self._wait_for_first_try()
+        with self._lock:
+            status, since = self._status, self._since
+        return RedisStatus(status.state, time.monotonic() - since, status.trips, status.error)
 
     def call(self, command: Command) -> Any:
         """Run `command` on Redis and return its answer; None if it is away or the key spoiled."""
-        self._wait_for_the_first_try()
+        self._wait_for_first_try()
         client = self._client
         return None if client is None else self._try(client, command)
 
-    def _wait_for_the_first_try(self) -> None:
+    def _wait_for_first_try(self) -> None:
         """Wait once; whoever comes later does without, until Redis is found."""
-        if not self._known.is_set() and not self._known.wait(self._timeout):
-            self._known.set()
+        if not self._has_tried.is_set() and not self._has_tried.wait(self._timeout):
+            self._has_tried.set()
 
     def _try(self, client: redis.Redis, command: Command) -> Any:
         if time_left() < self._timeout:  # the request is late already, which says nothing of Redis
@@ -147,58 +147,58 @@ class RedisGate:
         except (MaxConnectionsError, DeadlineExceeded):  # the fault is ours, not the server's
             return None
         except Exception as error:  # noqa: BLE001  # a sick server raises far more than RedisError
-            if not is_of_a_key(error):
-                self._shut(client, error)
+            if not is_key_error(error):
+                self._trip(client, error)
             return None
 
-    def _shut(self, client: redis.Redis | None, error: Exception) -> None:
+    def _trip(self, client: redis.Redis | None, error: Exception) -> None:
         """Give up a client, unless it is given up already: what it says is no news then."""
         reason = f"{type(error).__name__}: {error}"[:200]
-        with self._changing:
+        with self._lock:
             given_up = self._client is not client or self._status.state == "unhealthy"
             if given_up or self._closed.is_set():
                 return
             self._client = None
             self._status = RedisStatus("unhealthy", trips=self._status.trips + 1, error=reason)
             self._since = time.monotonic()
-            self._known.set()
+            self._has_tried.set()
         log.warning("redis is away", extra={"error": reason})
         if client:
             client.connection_pool.disconnect(inuse_connections=False)
 
-    def _open(self, client: redis.Redis) -> None:
-        with self._changing:
+    def _reset(self, client: redis.Redis) -> None:
+        with self._lock:
             was_away = self._status.state == "unhealthy"
             self._client = client
             self._status = RedisStatus("healthy", trips=self._status.trips)
             self._since = time.monotonic()
-            self._known.set()
+            self._has_tried.set()
         if was_away:
             log.warning("redis is back")
 
     def _work(self) -> None:
-        """Probe while the gate is shut, run jobs while it is open, until the end."""
-        looked = time.monotonic()
+        """Probe while Redis is away, run jobs while it is there, until the end."""
+        checked = time.monotonic()
         while not self._closed.is_set():
             client = self._client
             if client is None:
                 self._probe()
-            elif time.monotonic() - looked >= self._probe_interval:
-                looked = time.monotonic()
-                self._look_after(client)
+            elif time.monotonic() - checked >= self._probe_interval:
+                checked = time.monotonic()
+                self._check(client)
             if self._client:
                 self._run_jobs()
             self._closed.wait(TICK_SECONDS if self._client else self._probe_interval)
 
     def _probe(self) -> None:
         try:
-            client, self._found = self._reach()
+            client, self._found = self._connect()
         except Exception as error:  # noqa: BLE001  # whatever it is: still away
-            self._shut(None, error)
+            self._trip(None, error)
         else:
-            self._open(client)
+            self._reset(client)
 
-    def _reach(self) -> tuple[redis.Redis, Options]:
+    def _connect(self) -> tuple[redis.Redis, Options]:
         """Write to where Redis may be, until one takes it; raise what the last one said if none.
 
         To write, since a full or read-only server still answers PING. By a new client, so that
@@ -218,16 +218,16 @@ class RedisGate:
                     return client, options
         raise failure
 
-    def _look_after(self, client: redis.Redis) -> None:
+    def _check(self, client: redis.Redis) -> None:
         """Notice a fault that no request has met, and a master that has moved."""
         self._try(client, write_canaries)
         masters = self._servers.find()
         if masters and self._found not in masters:
-            self._shut(client, ConnectionError("another server is the master now"))
+            self._trip(client, ConnectionError("another server is the master now"))
 
 
-def is_of_a_key(error: Exception) -> bool:
-    return any(reason in str(error) for reason in SPOILED_KEY)
+def is_key_error(error: Exception) -> bool:
+    return any(reason in str(error) for reason in KEY_ERRORS)
 
 
 def write_canaries(client: redis.Redis) -> None:

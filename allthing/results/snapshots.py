@@ -147,8 +147,8 @@ def add_version(version: int, result: dict[str, Any], reason: str, actor: str | 
             winner_option_id=result["winnerOptionId"],
         )
     )
-    cache.forget_on_commit(cache.results(result["pollId"]))
-    cache.forget_on_commit(cache.POLLS)  # a template with a result is not new any more
+    cache.invalidate_on_commit(cache.results_topic(result["pollId"]))
+    cache.invalidate_on_commit(cache.POLLS_TOPIC)  # a template with a result is not new any more
 
 
 def take_snapshot(instance_id: str, actor: str) -> PollResultSnapshot:

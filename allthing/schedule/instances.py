@@ -64,7 +64,7 @@ def move_instance(instance_id: str, category_id: str) -> PollInstance:
     before = {"categoryId": instance.category_id}
     instance.category_id = find(PollCategory, category_id).id
     db.session.flush()
-    cache.forget_on_commit(cache.POLLS)
+    cache.invalidate_on_commit(cache.POLLS_TOPIC)
     record_change(instance.id, before=before, after={"categoryId": instance.category_id})
     return instance
 
@@ -156,6 +156,6 @@ def freeze(instances: Sequence[PollInstance]) -> int:
     """
     for instance in instances:
         instance.status = "CLOSED"
-        cache.forget_on_commit(cache.results(instance.id))
-    cache.forget_on_commit(cache.POLLS)
+        cache.invalidate_on_commit(cache.results_topic(instance.id))
+    cache.invalidate_on_commit(cache.POLLS_TOPIC)
     return keep_results(instances, "CLOSED").added

@@ -69,7 +69,7 @@ def roll_over(day: date, today: date) -> Rollover:
     db.session.add(
         RolloverRun(poll_date=day, created_count=done.created_count, closed_count=done.closed_count)
     )
-    cache.forget_on_commit(cache.POLLS)
+    cache.invalidate_on_commit(cache.POLLS_TOPIC)
     db.session.flush()
     record_change(details=facts_of(done))
     return done

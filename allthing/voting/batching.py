@@ -1,8 +1,8 @@
-"""The ballot box: how rows of ballots are stored, those that come at the same time together.
+"""Batching (group commit): ballots of a poll that come at the same time are stored together.
 
-While a statement with ballots of a poll is under way, those that come wait and go with the next
-one. A commit costs as much for sixteen ballots as for one, and so does counting them: the busier
-a poll is, the less a vote costs. Who votes alone waits for nobody.
+While a statement with ballots of a poll runs, those that come meanwhile join the next batch and
+go with its statement. A commit costs as much for sixteen ballots as for one, and so does counting
+them: the busier a poll is, the less a vote costs. A single voter waits for nobody.
 """
 
 import functools
@@ -26,39 +26,39 @@ class Batch:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.has_left = False
+        self.is_sealed = False  # its statement has begun: no row can join any more
         self.stored: set[str] = set()
         self.failure: BaseException | None = None
-        self._under_way = threading.Lock()
-        self._under_way.acquire()
+        self._running = threading.Lock()
+        self._running.acquire()
 
-    def arrive(self) -> None:
-        self._under_way.release()
+    def finish(self) -> None:
+        self._running.release()
 
     def wait(self) -> None:
-        """Wait until it has arrived, stored or not. Raises TimeoutError."""
-        if not self._under_way.acquire(timeout=min(time_left(), threading.TIMEOUT_MAX)):
-            raise exc.TimeoutError("ballots of others take too long")
-        self._under_way.release()  # the next one waits for the same
+        """Wait until it is finished, stored or not. Raises SQLAlchemy's `TimeoutError`."""
+        if not self._running.acquire(timeout=min(time_left(), threading.TIMEOUT_MAX)):
+            raise exc.TimeoutError("timed out waiting for the previous batch to commit")
+        self._running.release()  # the next one waits for the same
 
 
-_latest: dict[object, Batch] = {}
-_changing = threading.Lock()
+_open_batches: dict[object, Batch] = {}
+_lock = threading.Lock()
 
 
-def post(row: Row) -> bool:
+def submit(row: Row) -> bool:
     """Commit a ballot; return whether it was stored: its voter or its key may have one already.
 
-    Raises IntegrityError if its poll is not open or gone.
+    Raises `IntegrityError` if its poll is not open or gone.
     """
     kind = db.engine, row["instanceId"], tuple(row)
-    with _changing:
-        batch = before = _latest.get(kind)
-        if batch is None or batch.has_left:
-            batch = _latest[kind] = Batch()
+    with _lock:
+        batch = previous = _open_batches.get(kind)
+        if batch is None or batch.is_sealed:
+            batch = _open_batches[kind] = Batch()
         batch.rows.append(row)
-    if batch is not before:
-        send(kind, batch, before)
+    if batch is not previous:
+        flush(kind, batch, previous)
     else:
         try:
             batch.wait()
@@ -67,30 +67,30 @@ def post(row: Row) -> bool:
     if batch.failure is None:
         return row["id"] in batch.stored
     if isinstance(batch.failure, exc.IntegrityError | exc.DataError) and len(batch.rows) > 1:
-        return post_alone(row)  # it may be another one's fault
+        return submit_alone(row)  # it may be another one's fault
     raise batch.failure
 
 
-def send(kind: object, batch: Batch, before: Batch | None) -> None:
-    """Store a batch once the one before it has arrived; until then others join it."""
+def flush(kind: object, batch: Batch, previous: Batch | None) -> None:
+    """Store a batch once the one before it is finished; until then others join it."""
     try:
-        if before is not None:
-            before.wait()
-        with _changing:
-            batch.has_left = True
+        if previous is not None:
+            previous.wait()
+        with _lock:
+            batch.is_sealed = True
         with autocommit() as connection:
             batch.stored = insert(connection, batch.rows)
     except BaseException as error:  # noqa: BLE001  # all who wait for the batch raise it
         batch.failure = error
     finally:
-        with _changing:
-            batch.has_left = True
-            if _latest.get(kind) is batch:
-                del _latest[kind]
-        batch.arrive()
+        with _lock:
+            batch.is_sealed = True
+            if _open_batches.get(kind) is batch:
+                del _open_batches[kind]
+        batch.finish()
 
 
-def post_alone(row: Row) -> bool:
+def submit_alone(row: Row) -> bool:
     with autocommit() as connection:
         return bool(insert(connection, [row]))
 
@@ -112,6 +112,6 @@ def insert(connection: Connection, rows: Sequence[Row]) -> set[str]:
 
 @functools.cache
 def insert_into_sqlite() -> Insert:
-    """Return the statement; building it once, since that takes longer than running it."""
+    """Return the statement, built once: that takes longer than running it."""
     table = VoteBallot.metadata.tables[VoteBallot.__tablename__]
     return sqlite.insert(table).on_conflict_do_nothing()

@@ -21,7 +21,7 @@ from allthing.models import PollInstance, VoteBallot
 from allthing.runtime.clock import now
 from allthing.voting import batching
 from allthing.voting.pseudonyms import pseudonym, pseudonyms
-from allthing.voting.rules import kept_paper, read_paper
+from allthing.voting.rules import cached_rules, read_rules
 
 
 class PollNotOpen(Conflict):
@@ -70,16 +70,16 @@ def cast_ballot(
 ) -> bool:
     """Store a ballot; return True if it is a retry of one that is stored already.
 
-    It is committed, or it is for the caller to commit, if a transaction is given: hold the poll
-    open in it before. Raises `NotFound`, `PollNotOpen`, `Invalid` for a ballot that the poll's
+    It is committed, or it is for the caller to commit, if a transaction is given: lock the open
+    poll in it before. Raises `NotFound`, `PollNotOpen`, `Invalid` for a ballot that the poll's
     rules refuse, and `AlreadyVoted`. Not for use where `needs_locks`.
     """
-    paper = kept_paper(poll_id, within)
+    rules = cached_rules(poll_id, within)
     with suppress(Invalid, IntegrityError):  # there may be a better reason: it is looked for below
-        if paper.is_valid_on(today):
-            row = row_of(poll_id, ballot, voter, paper.ranking_of(ballot.choices))
-            is_stored = bool(batching.insert(within, [row])) if within else batching.post(row)
-            if is_stored:
+        if rules.allow_votes_on(today):
+            row = ballot_row(poll_id, ballot, voter, rules.ranking_of(ballot.choices))
+            stored = bool(batching.insert(within, [row])) if within else batching.submit(row)
+            if stored:
                 return False
     with nullcontext(within) if within else db.engine.connect() as connection:
         if check_ballot(connection, poll_id, ballot, today):
@@ -92,16 +92,16 @@ def check_ballot(connection: Connection, poll_id: str, ballot: Ballot, today: da
 
     Nothing is stored or locked: for asking before a check that can be passed only once.
     """
-    paper, status = read_paper(connection, poll_id)
+    rules, status = read_rules(connection, poll_id)
     if is_retry(connection, poll_id, ballot):
         return True
-    if status != "OPEN" or not paper.is_valid_on(today):
+    if status != "OPEN" or not rules.allow_votes_on(today):
         raise PollNotOpen
-    paper.ranking_of(ballot.choices)
+    rules.ranking_of(ballot.choices)
     return False
 
 
-def row_of(poll_id: str, ballot: Ballot, voter: Voter, ranking: str) -> batching.Row:
+def ballot_row(poll_id: str, ballot: Ballot, voter: Voter, ranking: str) -> batching.Row:
     """Return the ballot as it is stored, by the names of the columns."""
     row = {
         "id": ballot.id,
@@ -127,7 +127,7 @@ def row_of(poll_id: str, ballot: Ballot, voter: Voter, ranking: str) -> batching
 def is_retry(connection: Connection, poll_id: str, ballot: Ballot) -> bool:
     """Return whether this very ballot is stored, under its id or under its idempotency key.
 
-    Raises 422 when another one is under its key: a key stands for one ballot.
+    Raises `Invalid` when another one is under its key: a key stands for one ballot.
     """
     if ballot.idempotency_key is None:
         return False
@@ -145,7 +145,7 @@ def is_retry(connection: Connection, poll_id: str, ballot: Ballot) -> bool:
 
 
 def is_stored(connection: Connection, ballot: Ballot) -> bool:
-    """Return whether this ballot arrived: for when the answer of the database did not."""
+    """Return whether this ballot is stored: for when the answer of the database got lost."""
     stored = select(VoteBallot.id).where(VoteBallot.id == ballot.id)
     return connection.scalar(stored) is not None
 
@@ -164,7 +164,7 @@ def cast_ballot_locked(
     Nobody votes again because the secret was rotated: ballots under every configured secret are
     looked at, one voter and one key at a time, on all replicas. And `VOTES_PER_IP` is kept to.
     """
-    hold_open(connection, poll_id)
+    lock_open_poll(connection, poll_id)
     voters = pseudonyms(poll_id, "voter", voter.token)
     addresses = pseudonyms(poll_id, "address", voter.address)
     names = [voters, addresses if settings().votes_per_ip else []]
@@ -181,8 +181,8 @@ def cast_ballot_locked(
     return cast_ballot(poll_id, ballot, voter, today, within=connection)
 
 
-def hold_open(connection: Connection, poll_id: str) -> bool:
-    """Return whether the poll is open; if so, nobody closes it until this transaction ends."""
+def lock_open_poll(connection: Connection, poll_id: str) -> bool:
+    """Lock a poll if it is open, and return whether it is: nobody closes it until we commit."""
     held = select(PollInstance.id).where(PollInstance.id == poll_id, PollInstance.status == "OPEN")
     return connection.scalar(held.with_for_update(read=True, key_share=True)) is not None
 

@@ -1,4 +1,4 @@
-"""The ballot paper of a poll: what a ballot has to keep to, and how its ranking is written."""
+"""The rules of a poll: what its ballots have to keep to, and how a ranking is stored."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -11,58 +11,61 @@ from allthing.database import db, is_possible_id
 from allthing.errors import Invalid, NotFound
 from allthing.models import PollInstance, PollInstanceOption
 
-FEWEST_RANKS = 2
-MOST_KEPT = 1000
+MIN_RANKS = 2  # of a ranked ballot
+MAX_CACHED_POLLS = 1000  # whose rules a process keeps
 
 
 @dataclass(frozen=True, slots=True)
-class BallotPaper:
-    """Facts of a poll that never change; `places` has the options' `sortOrder` by their ids."""
+class BallotRules:
+    """Facts of a poll that never change; `positions` has the options' `sortOrder` by their ids."""
 
     poll_type: str
     max_rank: int | None
     first_day: date
     last_day: date
-    places: Mapping[str, int]
+    positions: Mapping[str, int]
 
-    def is_valid_on(self, day: date) -> bool:
+    def allow_votes_on(self, day: date) -> bool:
         return self.first_day <= day <= self.last_day
 
     def ranking_of(self, choices: Sequence[str]) -> str:
-        """Return the ranking as stored, or say which rule of the ballot is broken."""
+        """Return chosen option ids as a ranking is stored: their positions, best first (`2.0.1`).
+
+        Raises `Invalid` for choices that break a rule.
+        """
         if len(set(choices)) < len(choices):
             raise Invalid("rankedChoices: an option is named twice")
-        if not self.places.keys() >= set(choices):
+        if not self.positions.keys() >= set(choices):
             raise Invalid("rankedChoices: not an option of this poll")
         if self.poll_type == "SINGLE" and len(choices) != 1:
             raise Invalid("rankedChoices: needs exactly 1 entry")
-        if self.poll_type == "RANKED" and len(choices) < FEWEST_RANKS:
+        if self.poll_type == "RANKED" and len(choices) < MIN_RANKS:
             raise Invalid("rankedChoices: needs at least 2 entries")
         if self.max_rank and len(choices) > self.max_rank:
             raise Invalid(f"rankedChoices: takes at most {self.max_rank} entries")
-        return ".".join(str(self.places[choice]) for choice in choices)
+        return ".".join(str(self.positions[choice]) for choice in choices)
 
 
-_kept: dict[str, BallotPaper] = {}
+_cached: dict[str, BallotRules] = {}
 
 
-def kept_paper(poll_id: str, within: Connection | None = None) -> BallotPaper:
-    """Return the paper of a poll, which may be closed or gone by now; read once per process.
+def cached_rules(poll_id: str, within: Connection | None = None) -> BallotRules:
+    """Return the rules of a poll, which may be closed or gone by now; read once per process.
 
-    It is read within a transaction, if one is given. Raises `NotFound`.
+    They are read within a transaction, if one is given. Raises `NotFound`.
     """
-    paper = _kept.get(poll_id)
-    if paper is None:
+    rules = _cached.get(poll_id)
+    if rules is None:
         with nullcontext(within) if within else db.engine.connect() as connection:
-            paper, _ = read_paper(connection, poll_id)
-        if len(_kept) >= MOST_KEPT:
-            _kept.clear()
-        _kept[poll_id] = paper
-    return paper
+            rules, _ = read_rules(connection, poll_id)
+        if len(_cached) >= MAX_CACHED_POLLS:
+            _cached.clear()
+        _cached[poll_id] = rules
+    return rules
 
 
-def read_paper(connection: Connection, poll_id: str) -> tuple[BallotPaper, str]:
-    """Return a poll's paper and its status as stored now, or raise `NotFound`."""
+def read_rules(connection: Connection, poll_id: str) -> tuple[BallotRules, str]:
+    """Return a poll's rules and its status as stored now. Raises `NotFound`."""
     option = PollInstanceOption
     query = (
         select(
@@ -81,5 +84,5 @@ def read_paper(connection: Connection, poll_id: str) -> tuple[BallotPaper, str]:
     if not rows:
         raise NotFound("there is no instance with this id")
     poll_type, max_rank, first_day, last_day, status = rows[0][:5]
-    places: dict[str, int] = {row[5]: row[6] for row in rows if row[5] is not None}
-    return BallotPaper(poll_type, max_rank, first_day, last_day, places), status
+    positions: dict[str, int] = {row[5]: row[6] for row in rows if row[5] is not None}
+    return BallotRules(poll_type, max_rank, first_day, last_day, positions), status

@@ -1,4 +1,4 @@
-"""How a ballot gets into the database, and what is done when the database does not answer.
+"""Submitting a ballot: stored and committed, also where the answer of the database gets lost.
 
 Sending a ballot again is safe, whatever became of it the first time: its voter is the same, so
 the database takes one of the two, and waits for the other one while that is under way. By its id
@@ -21,31 +21,31 @@ from allthing.voting.cast import (
 )
 
 
-def deliver(poll_id: str, ballot: Ballot, voter: Voter, today: date) -> bool:
-    """Send a ballot and commit it; return True if it is a retry of one that is stored already.
+def submit_ballot(poll_id: str, ballot: Ballot, voter: Voter, today: date) -> bool:
+    """Store a ballot and commit it; return True if it is a retry of one that is stored already.
 
     If the connection is lost meanwhile, it is sent once more. Raises what `cast_ballot` does.
     """
     try:
-        return send(poll_id, ballot, voter, today)
+        return cast_and_commit(poll_id, ballot, voter, today)
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
     try:
-        return send(poll_id, ballot, voter, today) and not arrived(ballot)
+        return cast_and_commit(poll_id, ballot, voter, today) and not was_stored(ballot)
     except Conflict:
-        if not arrived(ballot):
+        if not was_stored(ballot):
             raise
         return False
 
 
-def send(poll_id: str, ballot: Ballot, voter: Voter, today: date) -> bool:
+def cast_and_commit(poll_id: str, ballot: Ballot, voter: Voter, today: date) -> bool:
     if needs_locks():
         with db.engine.begin() as connection:
             return cast_ballot_locked(connection, poll_id, ballot, voter, today)
     return cast_ballot(poll_id, ballot, voter, today)
 
 
-def arrived(ballot: Ballot) -> bool:
+def was_stored(ballot: Ballot) -> bool:
     with db.engine.connect() as connection:
         return is_stored(connection, ballot)

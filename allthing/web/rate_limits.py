@@ -22,10 +22,10 @@ from allthing.config import settings
 from allthing.errors import Problem
 from allthing.redis_client import (
     Increment,
-    on_tick,
-    redis_is_there,
+    redis_is_available,
     redis_state,
-    safe_redis_add,
+    run_periodically,
+    safe_redis_incr_many,
 )
 from allthing.runtime import clock
 from allthing.web.client_address import client_network
@@ -118,13 +118,13 @@ class Windows:
             if number > self._asked_from:
                 _asked[slot] = self._number
             is_asked = _asked[slot] == self._number or count.untold >= self._most_untold
-            if not (is_asked and redis_is_there()):
+            if not (is_asked and redis_is_available()):
                 count.untold += 1
                 self._untold[client] = count
                 return
             settled, sent = count.settled, count.send(1)
             key = self._key(client)
-        total = safe_redis_add([Increment(key, sent, self._seconds)])[0]
+        total = safe_redis_incr_many([Increment(key, sent, self._seconds)])[0]
         with self._changing:
             count.settle(sent, total)
             # Redis may have lost what it knew, or not have got what was on its way.
@@ -134,12 +134,12 @@ class Windows:
 
     def exchange(self) -> None:
         """Tell Redis of the requests it doesn't know of, and learn of those of other processes."""
-        while self._untold and redis_is_there():
+        while self._untold and redis_is_available():
             with self._changing:
                 batch = [self._untold.popitem() for _ in range(min(BATCH, len(self._untold)))]
                 sent = [count.send() for _, count in batch]
                 keys = [self._key(client) for client, _ in batch]
-            totals = safe_redis_add(
+            totals = safe_redis_incr_many(
                 [Increment(*told, self._seconds) for told in zip(keys, sent, strict=True)]
             )
             with self._changing:
@@ -189,7 +189,7 @@ class Limiter(flask_limiter.Limiter):
     def init_app(self, app: Flask) -> None:
         limits = app.extensions["limits"] = AppLimits()
         app.before_request(self._check_request_limit)
-        on_tick(app, limits.exchange)
+        run_periodically(app, limits.exchange)
 
     def _check_request_limit(
         self, callable_name: str | None = None, in_middleware: bool = True

@@ -11,7 +11,8 @@ from flask import Flask
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 
 from allthing.config import settings
-from allthing.voting import batching, submit
+from allthing.voting import batching
+from allthing.voting import submit as submission
 from allthing.voting.cast import AlreadyVoted, Ballot, Voter
 from wsgi import app
 
@@ -20,32 +21,32 @@ LATE_SECONDS = 0.2
 
 def answering_before_the_commit() -> Flask:
     """Break an app so that it stores a ballot after it said so."""
-    post: Callable[..., bool] = batching.post
+    submit: Callable[..., bool] = batching.submit
 
-    def post_later(row: batching.Row) -> bool:
+    def submit_later(row: batching.Row) -> bool:
         def work() -> None:
             time.sleep(LATE_SECONDS)
             with app.app_context(), suppress(Exception):
-                post(row)
+                submit(row)
 
         threading.Thread(target=work, daemon=True).start()
         return True
 
-    batching.post = post_later
+    batching.submit = submit_later
     return app
 
 
 def refusing_by_a_flag() -> Flask:
     """Break an app so that Redis decides who has voted."""
-    send: Callable[..., bool] = submit.send
+    cast: Callable[..., bool] = submission.cast_and_commit
 
-    def send_once(poll_id: str, ballot: Ballot, voter: Voter, *arguments: Any) -> bool:
+    def cast_once(poll_id: str, ballot: Ballot, voter: Voter, *arguments: Any) -> bool:
         with redis.Redis.from_url(settings().redis_url) as flags:
             if not flags.set(f"voted {poll_id} {voter.token}", 1, nx=True):
                 raise AlreadyVoted("you have voted in this poll")
-        return send(poll_id, ballot, voter, *arguments)
+        return cast(poll_id, ballot, voter, *arguments)
 
-    submit.send = send_once
+    submission.cast_and_commit = cast_once
     return app
 
 

@@ -14,11 +14,11 @@ from allthing.redis_client import (
     Increment,
     call,
     redis_status,
-    safe_redis_add,
     safe_redis_delete,
     safe_redis_expire,
     safe_redis_get,
     safe_redis_incr,
+    safe_redis_incr_many,
     safe_redis_set,
     safe_redis_swap,
 )
@@ -46,11 +46,11 @@ class TestAbsent:
         uses: list[tuple[Callable[[], object], object]] = [
             (lambda: safe_redis_get("key"), None),
             (lambda: safe_redis_swap("key", [1], {}, 10), None),
-            (lambda: safe_redis_set("key", "value", 10), False),
+            (lambda: safe_redis_set("key", "value", ex=10), False),
             (lambda: safe_redis_delete("key"), False),
             (lambda: safe_redis_incr("key"), None),
             (lambda: safe_redis_expire("key", 10), False),
-            (lambda: safe_redis_add([Increment("key", 1, 10)] * 2), [None, None]),
+            (lambda: safe_redis_incr_many([Increment("key", 1, 10)] * 2), [None, None]),
         ]
 
         for use, answer in uses:
@@ -125,7 +125,7 @@ class TestRefusing:
             app = make_app(redis_url=server.url, redis_probe_interval=0.05)
             with app.app_context():
                 for key in range(200):
-                    safe_redis_set(f"key-{key}", "value", 10)
+                    safe_redis_set(f"key-{key}", "value", ex=10)
                     time.sleep(0.005)
 
         assert said(caplog) == ["redis is away"]
@@ -136,17 +136,17 @@ class TestRefusing:
         with redis_server(private=True) as server:
             app = make_app(redis_url=server.url, redis_probe_interval=0.1)
             with closing(redis_connection(server.url)) as connection, app.app_context():
-                assert safe_redis_set("key", "value", 10)
+                assert safe_redis_set("key", "value", ex=10)
 
                 connection.execute_command("REPLICAOF", "127.0.0.1", "1")
                 time.sleep(1)
-                assert not safe_redis_set("key", "value", 10)
+                assert not safe_redis_set("key", "value", ex=10)
                 assert safe_redis_get("key") is None
                 assert said(caplog) == ["redis is away"]
 
                 connection.execute_command("REPLICAOF", "NO", "ONE")
                 time.sleep(1)
-                assert safe_redis_set("key", "value", 10)
+                assert safe_redis_set("key", "value", ex=10)
                 assert said(caplog) == ["redis is away", "redis is back"]
 
 
@@ -166,8 +166,8 @@ class TestHealthy:
         with make_app().app_context():
             assert safe_redis_incr("counter") is None
             both = [Increment("counter", 1, 10), Increment("another", 2, 10)]
-            assert safe_redis_add(both) == [None, 2]
-            assert safe_redis_set("other", "value", 10)
+            assert safe_redis_incr_many(both) == [None, 2]
+            assert safe_redis_set("other", "value", ex=10)
 
     def test_more_threads_than_connections(
         self, make_app: AppFactory, redis_url: str, caplog: pytest.LogCaptureFixture
@@ -176,7 +176,7 @@ class TestHealthy:
 
         def use(_: int) -> None:
             with app.app_context():
-                safe_redis_set("key", "value", 10)
+                safe_redis_set("key", "value", ex=10)
 
         with ThreadPoolExecutor(CROWD) as pool:
             list(pool.map(use, range(1000)))
@@ -195,7 +195,7 @@ class TestHealthy:
             return client.get("key")
 
         with make_app(redis_timeout=0.2).app_context():
-            assert safe_redis_set("key", "value", 10)
+            assert safe_redis_set("key", "value", ex=10)
             assert call(lose_time) is None
             assert safe_redis_get("key") == "value"
 
@@ -203,15 +203,17 @@ class TestHealthy:
 
     def test_a_name_is_resolved(self, make_app: AppFactory, redis_url: str) -> None:
         with make_app(redis_url=redis_url.replace("127.0.0.1", "localhost")).app_context():
-            assert safe_redis_set("key", "value", 10)
+            assert safe_redis_set("key", "value", ex=10)
 
     def test_a_forked_process_has_its_own_way_to_it(self, make_app: AppFactory) -> None:
         app = make_app()
         with app.app_context():
-            assert safe_redis_set("key", "of the parent", 10)
+            assert safe_redis_set("key", "of the parent", ex=10)
             child = os.fork()
             if child == 0:
-                os._exit(0 if child_can(lambda: safe_redis_set("key", "of the child", 10)) else 1)
+                os._exit(
+                    0 if child_can(lambda: safe_redis_set("key", "of the child", ex=10)) else 1
+                )
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
             assert safe_redis_get("key") == "of the child"
 

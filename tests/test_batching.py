@@ -14,7 +14,7 @@ from allthing.database import new_id
 from allthing.models import PollInstance
 from allthing.runtime import clock
 from allthing.voting import batching
-from allthing.voting.batching import post
+from allthing.voting.batching import submit
 from tests.api import Json, Polls
 from tests.conftest import AppFactory
 from tests.queries import count_ballots, engine_of, wait_for_lock
@@ -48,7 +48,7 @@ def together(
 
 def wait_for_companions(number: int) -> None:
     deadline = time.monotonic() + 5
-    while not any(len(batch.rows) == number for batch in list(batching._latest.values())):
+    while not any(len(batch.rows) == number for batch in list(batching._open_batches.values())):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -92,7 +92,7 @@ def test_a_vote_that_is_in_a_batch_twice_is_answered_twice(app: Flask, polls: Po
 
     def vote(**changes: str) -> Any:
         path = f"/polls/{poll['pollId']}/vote"
-        return app.test_client().post(path, json=choice | changes).json
+        return app.test_client().submit(path, json=choice | changes).json
 
     first = partial(vote, idempotencyKey="another-key-for-another-vote")
     answers = together(app, poll, [first, vote, vote], nothing)
@@ -126,7 +126,7 @@ def test_one_ballot_that_is_refused_spoils_no_other(app: Flask, polls: Polls) ->
 
     def ballot(option: str) -> bool:
         with app.app_context():
-            return post(
+            return submit(
                 {
                     "id": new_id(),
                     "instanceId": poll["pollId"],
