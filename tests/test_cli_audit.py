@@ -178,7 +178,7 @@ def test_a_fault_or_an_interrupt_is_audited_and_takes_its_change_back(
     def broken(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(instances, "keep_results", broken)  # comes after the poll's status
+    monkeypatch.setattr(instances, "take_snapshots", broken)  # comes after the poll's status
     result = runner.invoke(args=["close-instance", poll["pollId"]])
 
     assert result.exit_code == 1

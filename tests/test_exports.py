@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from allthing.results.exports import ballot_box, blt, rctab_csv, soi
+from allthing.results.exports import blt, group_ballots, rctab_csv, soi
 from tests.api import Json, Polls
 from tests.conftest import AppFactory
 from tests.routes import assert_refused
@@ -235,7 +235,7 @@ def test_names_of_any_kind_keep_every_file_readable(
 
 
 def test_a_name_with_line_ends_stays_on_its_line() -> None:
-    box = ballot_box("a\nb", "2031-05-04", {"o": "x\r\ny\u2028z\x85w"}, {("o",): 3})
+    box = group_ballots("a\nb", "2031-05-04", {"o": "x\r\ny\u2028z\x85w"}, {("o",): 3})
 
     assert blt(box) == '1 1\n3 1 0\n0\n"x y z w"\n"a b"\n'
     assert soi(box).splitlines()[-2:] == ["# ALTERNATIVE NAME 1: x y z w", "3: 1"]

@@ -17,7 +17,7 @@ from rcvformats.schemas.universaltabulator import SchemaV0
 from votelib.evaluate.sequential import TransferableVoteSelector
 from votelib.io import blt as votelib_blt
 
-from allthing.results.exports import BallotBox, ballot_box, blt, rctab_csv, soi
+from allthing.results.exports import GroupedBallots, blt, group_ballots, rctab_csv, soi
 from allthing.results.tally import Rankings, Runoff, instant_runoff
 from tests.api import Polls
 from tests.conftest import ROOT
@@ -53,8 +53,8 @@ def real_polls() -> Iterator[tuple[list[str], Rankings]]:
             yield options, rankings
 
 
-def boxed(options: list[str], rankings: Rankings) -> BallotBox:
-    return ballot_box("Best soup", DAY, {option: option for option in options}, rankings)
+def boxed(options: list[str], rankings: Rankings) -> GroupedBallots:
+    return group_ballots("Best soup", DAY, {option: option for option in options}, rankings)
 
 
 def read_soi(text: str) -> OrdinalInstance:

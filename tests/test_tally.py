@@ -124,7 +124,7 @@ def test_a_lot_among_many_with_a_clear_leader_is_not_decisive() -> None:
 def test_more_draws_than_can_be_recounted_count_as_decisive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tally, "RECOUNT_LIMIT", 3)
+    monkeypatch.setattr(tally, "MAX_STATES", 3)
     cast = ballots("7 A, 6 B, 5 C, 1 DA, 1 EB, 1 FC, 1 GA, 1 HB, 1 IC")
     count = instant_runoff(cast, "ABCDEFGHI", POLL)
     assert count.lot_decisive

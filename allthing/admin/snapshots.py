@@ -12,7 +12,7 @@ from allthing.admin.auth import acting_admin
 from allthing.database import find
 from allthing.models import PollInstance
 from allthing.results import snapshots
-from allthing.results.snapshots import Taken
+from allthing.results.snapshots import SnapshotRun
 from allthing.web.typed_views import Out, endpoint
 
 bp = Blueprint("snapshots", __name__)
@@ -48,8 +48,8 @@ class MissingAnswer(RunAnswer):
     total_missing: int
 
     @classmethod
-    def of(cls, taken: Taken) -> Self:
-        return cls(message=taken.summary, created_count=taken.added, total_missing=taken.polls)
+    def of(cls, run: SnapshotRun) -> Self:
+        return cls(message=run.summary, created_count=run.added, total_missing=run.polls)
 
 
 class RegeneratedAnswer(RunAnswer):
@@ -58,12 +58,12 @@ class RegeneratedAnswer(RunAnswer):
     changed_count: int
 
     @classmethod
-    def of(cls, taken: Taken) -> Self:
+    def of(cls, run: SnapshotRun) -> Self:
         return cls(
-            message=taken.summary,
-            regenerated_count=taken.counted,
-            total_closed=taken.polls,
-            changed_count=taken.added,
+            message=run.summary,
+            regenerated_count=run.counted,
+            total_closed=run.polls,
+            changed_count=run.added,
         )
 
 
@@ -72,8 +72,8 @@ class ActiveAnswer(RunAnswer):
     total_active: int
 
     @classmethod
-    def of(cls, taken: Taken) -> Self:
-        return cls(message=taken.summary, created_count=taken.added, total_active=taken.polls)
+    def of(cls, run: SnapshotRun) -> Self:
+        return cls(message=run.summary, created_count=run.added, total_active=run.polls)
 
 
 class SnapshotAnswer(Out):

@@ -54,21 +54,21 @@ class RctabOut(Out):
 @endpoint(HTTPStatus.CONFLICT, media_type=TEXT)
 def export_blt(poll_id: str) -> Response:
     """Download a closed poll's ballots in the format of OpaVote and OpenTally."""
-    return download(exports.blt(exports.closed_ballot_box(poll_id)), TEXT, f"{poll_id}.blt")
+    return download(exports.blt(exports.closed_ballots(poll_id)), TEXT, f"{poll_id}.blt")
 
 
 @bp.get("/<poll_id>/ballots.soi")
 @endpoint(HTTPStatus.CONFLICT, media_type=TEXT)
 def export_soi(poll_id: str) -> Response:
     """Download a closed poll's ballots in PrefLib's format of strict, incomplete orders."""
-    return download(exports.soi(exports.closed_ballot_box(poll_id)), TEXT, f"{poll_id}.soi")
+    return download(exports.soi(exports.closed_ballots(poll_id)), TEXT, f"{poll_id}.soi")
 
 
 @bp.get("/<poll_id>/ballots.csv")
 @endpoint(HTTPStatus.CONFLICT, media_type=CSV)
 def export_csv(poll_id: str) -> Response:
     """Download a closed poll's ballots as RCTab's generic CSV, a row per ballot."""
-    return download(exports.rctab_csv(exports.closed_ballot_box(poll_id)), CSV, f"{poll_id}.csv")
+    return download(exports.rctab_csv(exports.closed_ballots(poll_id)), CSV, f"{poll_id}.csv")
 
 
 @bp.get("/<poll_id>/results.rctab.json")

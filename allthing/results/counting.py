@@ -24,7 +24,7 @@ Counts = Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Census:
+class TallyCheck:
     """What the ballots of a poll say and what its tallies say, both at one moment."""
 
     ballots: Counts
@@ -40,7 +40,7 @@ class Census:
         return {ranking: pair for ranking, pair in found.items() if pair[0] != pair[1]}
 
 
-def census(instance: PollInstance) -> Census:
+def check_tallies(instance: PollInstance) -> TallyCheck:
     """Count the ballots of each distinct ranking, and read their tallies in the same statement."""
     ballots = select(VoteBallot.ranking, func.count().label("cast"), literal(0).label("tallied"))
     tallies = select(VoteTally.ranking, literal(0), VoteTally.votes)
@@ -53,7 +53,7 @@ def census(instance: PollInstance) -> Census:
         .group_by(both.c.ranking)
         .order_by(both.c.ranking)
     ).all()
-    return Census(
+    return TallyCheck(
         ballots={ranking: int(cast) for ranking, cast, _ in rows if cast},
         tallies={ranking: int(tallied) for ranking, _, tallied in rows if tallied},
     )
@@ -80,7 +80,7 @@ def read_tallies(rankings: str | None, votes: str | None) -> Iterable[Ballots]:
 def grouped_rankings(instance: PollInstance) -> Rankings:
     """Count the ballots of each distinct ranking; keys are option ids, best first."""
     ids = [option.id for option in instance.options]
-    return by_options(census(instance).ballots.items(), ids)
+    return by_options(check_tallies(instance).ballots.items(), ids)
 
 
 def result_of(instance: PollInstance, ballots: Iterable[Ballots]) -> dict[str, Any]:

@@ -19,12 +19,11 @@ from allthing.results.counting import grouped_rankings
 from allthing.results.tally import Rankings
 from allthing.results.tally.preferences import EXHAUSTED
 
-FORMULA = ("=", "+", "-", "@")
-"""How a cell begins that spreadsheets would compute."""
+FORMULA = ("=", "+", "-", "@")  # how a cell begins that spreadsheets would compute
 
 
 @dataclass(frozen=True)
-class BallotBox:
+class GroupedBallots:
     """The ballots of one poll: each ranking, options by number from 1, and how many cast it.
 
     The rankings that most cast come first; `day` is the last one of the poll.
@@ -36,29 +35,34 @@ class BallotBox:
     groups: tuple[tuple[tuple[int, ...], int], ...]
 
     @property
-    def ballots(self) -> int:
+    def total(self) -> int:
         return sum(count for _, count in self.groups)
 
 
-def ballot_box(title: str, day: str, options: dict[str, str], rankings: Rankings) -> BallotBox:
+def group_ballots(
+    title: str, day: str, options: dict[str, str], rankings: Rankings
+) -> GroupedBallots:
     """Sort grouped rankings; `options` maps the ids in them to labels, in ballot order."""
     numbers = {option: number for number, option in enumerate(options, 1)}
     groups = [(tuple(numbers[option] for option in r), count) for r, count in rankings.items()]
     groups.sort(key=lambda group: (-group[1], group[0]))
-    return BallotBox(title, day, tuple(options.values()), tuple(groups))
+    return GroupedBallots(title, day, tuple(options.values()), tuple(groups))
 
 
-def closed_ballot_box(instance_id: str) -> BallotBox:
-    """Return the ballots of a closed poll. Raises 404, and 409 while it is open or has too few."""
+def closed_ballots(instance_id: str) -> GroupedBallots:
+    """Return the ballots of a closed poll.
+
+    Raises `NotFound`, and `Conflict` while it is open or has too few.
+    """
     instance = find(PollInstance, instance_id)
     rankings = grouped_rankings(instance)
     refuse_early(instance.status, sum(rankings.values()))
     labels = {option.id: option.label for option in instance.options}
-    return ballot_box(instance.title, instance.close_date.isoformat(), labels, rankings)
+    return group_ballots(instance.title, instance.close_date.isoformat(), labels, rankings)
 
 
 def refuse_early(status: str, ballots: int) -> None:
-    """Raise 409 for a poll that is open or has fewer ballots than may leave."""
+    """Raise `Conflict` for a poll that is open or has fewer ballots than may be published."""
     if status != "CLOSED":
         raise Conflict("this poll is still open: it can be recounted when it is closed")
     if ballots < settings().export_min_ballots:
@@ -68,52 +72,54 @@ def refuse_early(status: str, ballots: int) -> None:
         )
 
 
-def blt(box: BallotBox) -> str:
+def blt(ballots: GroupedBallots) -> str:
     """Write the file of OpaVote, OpenTally and others: numbers, and names in quotes.
 
     The format knows no escape: in names a double quote becomes a single one, and a backslash, at
     which some readers skip a character, a slash.
     """
-    lines = [f"{len(box.labels)} 1"]
-    lines += [f"{count} {' '.join(map(str, ranking))} 0" for ranking, count in box.groups]
-    names = [one_line(name).replace('"', "'").replace("\\", "/") for name in box.labels]
-    title = one_line(box.title).replace('"', "'").replace("\\", "/")
+    lines = [f"{len(ballots.labels)} 1"]
+    lines += [f"{count} {' '.join(map(str, ranking))} 0" for ranking, count in ballots.groups]
+    names = [one_line(name).replace('"', "'").replace("\\", "/") for name in ballots.labels]
+    title = one_line(ballots.title).replace('"', "'").replace("\\", "/")
     return as_text([*lines, "0", *(f'"{name}"' for name in [*names, title])])
 
 
-def soi(box: BallotBox) -> str:
+def soi(ballots: GroupedBallots) -> str:
     """Write PrefLib's file of strict, incomplete orders; a name ends with its line."""
     head = {
         "FILE NAME": "",
-        "TITLE": one_line(box.title),
+        "TITLE": one_line(ballots.title),
         "DESCRIPTION": "",
         "DATA TYPE": "soi",
         "MODIFICATION TYPE": "original",
         "RELATES TO": "",
         "RELATED FILES": "",
-        "PUBLICATION DATE": box.day,
-        "MODIFICATION DATE": box.day,
-        "NUMBER ALTERNATIVES": len(box.labels),
-        "NUMBER VOTERS": box.ballots,
-        "NUMBER UNIQUE ORDERS": len(box.groups),
+        "PUBLICATION DATE": ballots.day,
+        "MODIFICATION DATE": ballots.day,
+        "NUMBER ALTERNATIVES": len(ballots.labels),
+        "NUMBER VOTERS": ballots.total,
+        "NUMBER UNIQUE ORDERS": len(ballots.groups),
     }
     lines = [f"# {name}: {value}".rstrip() for name, value in head.items()]
-    for number, label in enumerate(box.labels, 1):
+    for number, label in enumerate(ballots.labels, 1):
         lines.append(f"# ALTERNATIVE NAME {number}: {one_line(label)}")
-    lines += [f"{count}: {','.join(map(str, ranking))}" for ranking, count in box.groups]
+    lines += [f"{count}: {','.join(map(str, ranking))}" for ranking, count in ballots.groups]
     return as_text(lines)
 
 
-def rctab_csv(box: BallotBox) -> str:
+def rctab_csv(ballots: GroupedBallots) -> str:
     """Write RCTab's generic CSV: a column per option, a row per ballot, in each cell its rank.
 
     A spreadsheet must not compute a name: one that looks like a formula gets an apostrophe.
     """
-    names = [f"'{name}" if name.startswith(FORMULA) else name for name in map(one_line, box.labels)]
+    names = [
+        f"'{name}" if name.startswith(FORMULA) else name for name in map(one_line, ballots.labels)
+    ]
     text = StringIO()
     table = csv.writer(text)
     table.writerow(distinct(names))
-    for ranking, count in box.groups:
+    for ranking, count in ballots.groups:
         row = [ranking.index(n) + 1 if n in ranking else "" for n in range(1, len(names) + 1)]
         table.writerows([row] * count)
     return text.getvalue()
@@ -122,8 +128,8 @@ def rctab_csv(box: BallotBox) -> str:
 def rctab_summary(result: dict[str, Any]) -> dict[str, Any]:
     """Retell the result of a closed ranked poll as RCTab's summary, which RCVis shows.
 
-    Counts are texts, as there; the threshold is that of the last round. Raises 409 as the ballots
-    do, and for a single choice.
+    Counts are texts, as there; the threshold is that of the last round. Raises `Conflict` as the
+    ballots do, and for a single choice.
     """
     if result["pollType"] != "RANKED":
         raise Conflict("this poll is a single choice: it has no rounds")

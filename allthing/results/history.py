@@ -20,8 +20,8 @@ RANKED_FIELDS = (
 def history_of(template_id: str, limit: int) -> list[dict[str, Any]]:
     """Return the template's closed polls that have a snapshot, newest first, as the contract says.
 
-    A poll that was replaced comes after the one that took its date. Raises 404 for an unknown
-    template.
+    A poll that was replaced comes after the one that took its date. Raises `NotFound` for an
+    unknown template.
     """
     template = find(PollTemplate, template_id)
     frozen = db.session.scalars(

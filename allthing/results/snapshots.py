@@ -1,4 +1,4 @@
-"""Which results are kept: how a poll's snapshot is taken, and which version of it counts.
+"""Which results are kept: how a poll's snapshot is run, and which version of it counts.
 
 No snapshot is rewritten or deleted. Who takes one holds the poll's row locked, so that it does
 not close meanwhile, and with it the lock that lets one admin at a time take snapshots; the one
@@ -19,17 +19,17 @@ from allthing.database import db, find, lock_until_commit
 from allthing.errors import Conflict, NotFound
 from allthing.models import AdminAuditLog, PollInstance, PollResultSnapshot, VoteTally
 from allthing.models.changes import record_change
-from allthing.results.counting import Census, census, result_of
+from allthing.results.counting import TallyCheck, check_tallies, result_of
 
-BATCH = 200
-MOST_SHOWN = 100  # rankings in an audit row
+BATCH_SIZE = 200  # polls in memory at a time
+MAX_RANKINGS_SHOWN = 100  # in an audit row
 INTERIM = "INTERIM"
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Taken:
+class SnapshotRun:
     """What came of a run: polls looked at, those with enough ballots, snapshots that are new."""
 
     polls: int
@@ -69,7 +69,10 @@ def is_missing() -> ColumnElement[bool]:
 
 
 def newest_snapshot(instance: PollInstance) -> PollResultSnapshot:
-    """Return the newest snapshot, be it of the closed poll or an interim one; 404 without."""
+    """Return the newest snapshot, be it of the closed poll or an interim one.
+
+    Raises `NotFound` without any.
+    """
     snapshot = newest_of([instance]).get(instance.id)
     if snapshot is None:
         raise NotFound("this poll has no snapshot")
@@ -83,7 +86,9 @@ def newest_of(instances: Sequence[PollInstance]) -> dict[str, PollResultSnapshot
     return {snapshot.instance_id: snapshot for snapshot in db.session.scalars(found)}
 
 
-def keep_results(instances: Sequence[PollInstance], reason: str, actor: str | None = None) -> Taken:
+def take_snapshots(
+    instances: Sequence[PollInstance], reason: str, actor: str | None = None
+) -> SnapshotRun:
     """Count polls whose rows are locked; keep each result that differs from its last snapshot.
 
     It is the ballots that are counted. Where the tallies of a closed poll say otherwise, they are
@@ -94,10 +99,10 @@ def keep_results(instances: Sequence[PollInstance], reason: str, actor: str | No
     newest = newest_of(instances)
     counted = added = 0
     for instance in instances:
-        counts = census(instance)
-        if counts.differences and instance.status == "CLOSED":
-            correct_tallies(instance, counts)
-        result = result_of(instance, counts.ballots.items())
+        tally_check = check_tallies(instance)
+        if tally_check.differences and instance.status == "CLOSED":
+            correct_tallies(instance, tally_check)
+        result = result_of(instance, tally_check.ballots.items())
         if result["totalBallots"] < settings().min_votes:
             continue
         counted += 1
@@ -107,19 +112,19 @@ def keep_results(instances: Sequence[PollInstance], reason: str, actor: str | No
             add_version(version, result, reason, actor)
             added += 1
     db.session.flush()
-    return Taken(len(instances), counted, added)
+    return SnapshotRun(len(instances), counted, added)
 
 
-def correct_tallies(instance: PollInstance, counts: Census) -> None:
+def correct_tallies(instance: PollInstance, tally_check: TallyCheck) -> None:
     """Replace the tallies by the counts of the ballots; say so in the log and in the audit."""
     db.session.execute(delete(VoteTally).where(VoteTally.instance_id == instance.id))
     db.session.add_all(
         VoteTally(instance_id=instance.id, ranking=ranking, shard=0, votes=ballots)
-        for ranking, ballots in counts.ballots.items()
+        for ranking, ballots in tally_check.ballots.items()
     )
-    differences = counts.differences
+    differences = tally_check.differences
     log.warning("tallies corrected", extra={"poll": instance.id, "rankings": len(differences)})
-    shown = list(differences.items())[:MOST_SHOWN]
+    shown = list(differences.items())[:MAX_RANKINGS_SHOWN]
     db.session.add(
         AdminAuditLog(
             action="tallies_corrected",
@@ -154,13 +159,13 @@ def add_version(version: int, result: dict[str, Any], reason: str, actor: str | 
 def take_snapshot(instance_id: str, actor: str) -> PollResultSnapshot:
     """Keep a poll's result as it stands; an open poll's is only an interim one.
 
-    Returns the last snapshot if nothing differs from it. Raises 404, and 409 for a poll with
-    too few ballots.
+    Returns the last snapshot if nothing differs from it. Raises `NotFound`, and `Conflict` for a
+    poll with too few ballots.
     """
     lock_until_commit("snapshots")
     instance = find(PollInstance, instance_id, lock="share")
     reason = INTERIM if instance.status == "OPEN" else "REQUESTED"
-    if not keep_results([instance], reason, actor).counted:
+    if not take_snapshots([instance], reason, actor).counted:
         raise Conflict(f"this poll has fewer than {settings().min_votes} ballots: no snapshot")
     snapshot = newest_snapshot(instance)
     facts = {"instanceId": instance_id, "version": snapshot.version, "reason": snapshot.reason}
@@ -168,46 +173,46 @@ def take_snapshot(instance_id: str, actor: str) -> PollResultSnapshot:
     return snapshot
 
 
-def create_missing(actor: str) -> Taken:
+def create_missing(actor: str) -> SnapshotRun:
     """Take the snapshot of each closed poll that has no result kept yet."""
-    taken = take_all(is_missing(), "MISSING", actor)
-    record_change(details={"createdCount": taken.added, "totalMissing": taken.polls})
-    return taken
+    run = take_all(is_missing(), "MISSING", actor)
+    record_change(details={"createdCount": run.added, "totalMissing": run.polls})
+    return run
 
 
-def regenerate(actor: str) -> Taken:
+def regenerate(actor: str) -> SnapshotRun:
     """Count all closed polls again; a result that differs becomes the next version."""
-    taken = take_all(PollInstance.status == "CLOSED", "REGENERATED", actor)
+    run = take_all(PollInstance.status == "CLOSED", "REGENERATED", actor)
     record_change(
         details={
-            "regeneratedCount": taken.counted,
-            "totalClosed": taken.polls,
-            "changedCount": taken.added,
+            "regeneratedCount": run.counted,
+            "totalClosed": run.polls,
+            "changedCount": run.added,
         }
     )
-    return taken
+    return run
 
 
-def create_for_active(actor: str) -> Taken:
+def create_for_active(actor: str) -> SnapshotRun:
     """Take an interim snapshot of each open poll."""
-    taken = take_all(PollInstance.status == "OPEN", INTERIM, actor)
-    record_change(details={"createdCount": taken.added, "totalActive": taken.polls})
-    return taken
+    run = take_all(PollInstance.status == "OPEN", INTERIM, actor)
+    record_change(details={"createdCount": run.added, "totalActive": run.polls})
+    return run
 
 
-def take_all(condition: ColumnElement[bool], reason: str, actor: str) -> Taken:
+def take_all(condition: ColumnElement[bool], reason: str, actor: str) -> SnapshotRun:
     """Take the snapshots of all polls that meet the condition, some at a time in memory."""
     lock_until_commit("snapshots")
     found = select(PollInstance.id).where(condition).order_by(PollInstance.id)
     ids = db.session.scalars(found.with_for_update(read=True)).all()
     counted = added = 0
-    for start in range(0, len(ids), BATCH):
+    for start in range(0, len(ids), BATCH_SIZE):
         batch = db.session.scalars(
             select(PollInstance)
-            .where(PollInstance.id.in_(ids[start : start + BATCH]))
+            .where(PollInstance.id.in_(ids[start : start + BATCH_SIZE]))
             .options(selectinload(PollInstance.options))
         ).all()
-        taken = keep_results(batch, reason, actor)
-        counted += taken.counted
-        added += taken.added
-    return Taken(len(ids), counted, added)
+        run = take_snapshots(batch, reason, actor)
+        counted += run.counted
+        added += run.added
+    return SnapshotRun(len(ids), counted, added)

@@ -15,12 +15,12 @@ from sqlalchemy.orm import selectinload
 from allthing.database import db, find
 from allthing.errors import Conflict, NotFound
 from allthing.models import PollInstance, PollResultSnapshot
-from allthing.results.counting import Census, census, result_of
-from allthing.results.snapshots import BATCH, is_result
+from allthing.results.counting import TallyCheck, check_tallies, result_of
+from allthing.results.snapshots import BATCH_SIZE, is_result
 
-UNCOMPARED = {"status"}
+UNCOMPARED = {"status"}  # fields of a result that may differ
 ABSENT = object()
-SHOWN = 60
+MAX_SHOWN_LENGTH = 60  # characters of a value
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,10 @@ class Recount:
 
 
 def recount(instance_id: str) -> Recount:
-    """Count a closed poll again. Raises 404 without poll or snapshot, 409 while it is open."""
+    """Count a closed poll again.
+
+    Raises `NotFound` without poll or snapshot, `Conflict` while it is open.
+    """
     instance = find(PollInstance, instance_id)
     if instance.status != "CLOSED":
         raise Conflict("this poll is still open: it has no result yet")
@@ -56,11 +59,11 @@ def recount_closed(day: date | None = None) -> Iterator[Recount]:
         closed = closed.where(PollInstance.poll_date == day)
     order = PollInstance.poll_date, PollInstance.id
     ids = db.session.scalars(closed.order_by(*order)).all()
-    for start in range(0, len(ids), BATCH):
+    for start in range(0, len(ids), BATCH_SIZE):
         yield from compare(
             db.session.scalars(
                 select(PollInstance)
-                .where(PollInstance.id.in_(ids[start : start + BATCH]))
+                .where(PollInstance.id.in_(ids[start : start + BATCH_SIZE]))
                 .order_by(*order)
                 .options(selectinload(PollInstance.options))
             ).all()
@@ -73,25 +76,25 @@ def compare(instances: Sequence[PollInstance]) -> Iterator[Recount]:
     results = select(PollResultSnapshot).where(PollResultSnapshot.instance_id.in_(ids), is_result())
     kept = {snapshot.instance_id: snapshot for snapshot in db.session.scalars(results)}
     for instance in instances:
-        counts, snapshot = census(instance), kept.get(instance.id)
-        counted = result_of(instance, counts.ballots.items())
-        found = [*check(snapshot, counted)] if snapshot else []
+        tally_check, snapshot = check_tallies(instance), kept.get(instance.id)
+        counted = result_of(instance, tally_check.ballots.items())
+        found = [*snapshot_differences(snapshot, counted)] if snapshot else []
         yield Recount(
             poll_id=instance.id,
             poll_date=instance.poll_date,
             title=instance.title,
             version=snapshot.version if snapshot else None,
             ballots=counted["totalBallots"],
-            differences=(*found, *check_tallies(counts)),
+            differences=(*found, *tally_differences(tally_check)),
         )
 
 
-def check_tallies(counts: Census) -> Iterator[str]:
-    for ranking, (tallied, ballots) in counts.differences.items():
+def tally_differences(tally_check: TallyCheck) -> Iterator[str]:
+    for ranking, (tallied, ballots) in tally_check.differences.items():
         yield f"tallies.{ranking}: kept {tallied}, counted {ballots}"
 
 
-def check(snapshot: PollResultSnapshot, counted: dict[str, Any]) -> Iterator[str]:
+def snapshot_differences(snapshot: PollResultSnapshot, counted: dict[str, Any]) -> Iterator[str]:
     """Compare a snapshot with a count: the result in it, and the columns that repeat its sums."""
     columns = {
         "totalVotes": snapshot.total_votes,
@@ -120,4 +123,4 @@ def shown(value: object) -> str:
     if value is ABSENT:
         return "nothing"
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}…"

@@ -18,7 +18,7 @@ from allthing.models import (
     PollTemplate,
 )
 from allthing.models.changes import facts_of, record_change
-from allthing.results.snapshots import keep_results
+from allthing.results.snapshots import take_snapshots
 from allthing.runtime.clock import now
 from allthing.schedule.schedule import Opening
 
@@ -96,8 +96,8 @@ def replace_instance(instance_id: str) -> ReplacedInstance:
         )
     )
     opening = Opening(find(PollTemplate, old.template_id), plan, old.poll_date)
-    if opening.objection is not None:
-        raise Conflict(f"the template has nothing to open on that date: {opening.objection}")
+    if opening.reason_to_skip is not None:
+        raise Conflict(f"the template has nothing to open on that date: {opening.reason_to_skip}")
     new = new_instance(opening)
     old.replaced_at = now()
     snapshot_created = freeze([old]) == 1
@@ -158,4 +158,4 @@ def freeze(instances: Sequence[PollInstance]) -> int:
         instance.status = "CLOSED"
         cache.invalidate_on_commit(cache.results_topic(instance.id))
     cache.invalidate_on_commit(cache.POLLS_TOPIC)
-    return keep_results(instances, "CLOSED").added
+    return take_snapshots(instances, "CLOSED").added

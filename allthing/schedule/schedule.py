@@ -14,7 +14,7 @@ from sqlalchemy.orm import selectinload
 from allthing.database import db
 from allthing.models import PollInstance, PollPlan, PollTemplate
 
-MINIMUM_OPTIONS = 2
+MIN_OPTIONS = 2  # of a poll
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class Opening:
 
     @property
     def has_too_few_options(self) -> bool:
-        return len(self.labels) < MINIMUM_OPTIONS
+        return len(self.labels) < MIN_OPTIONS
 
     @property
-    def objection(self) -> str | None:
+    def reason_to_skip(self) -> str | None:
         """Why the template and its plan offer nothing to vote on that day; None if they do."""
         if self.plan and not self.plan.is_enabled:
             return "its plan skips this date"
         if self.has_too_few_options:
-            return f"it has fewer than {MINIMUM_OPTIONS} options"
+            return f"it has fewer than {MIN_OPTIONS} options"
         return None
 
 
@@ -62,7 +62,7 @@ class Skip:
 
 
 @dataclass
-class Period:
+class PollPeriod:
     """When a poll of a template runs; `instance_id` is None for one that is only foreseen."""
 
     template_id: str
@@ -72,7 +72,7 @@ class Period:
     is_open: bool = True
     instance_id: str | None = None
 
-    def bars(self, opening: Opening) -> bool:
+    def blocks(self, opening: Opening) -> bool:
         """Return whether the opening would be a second poll of its date, or overlap this one."""
         if self.begins == opening.day:
             return True
@@ -82,7 +82,7 @@ class Period:
 @dataclass
 class ScheduledDay:
     day: date
-    closes: list[Period] = field(default_factory=list)
+    closes: list[PollPeriod] = field(default_factory=list)
     opens: list[Opening] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
 
@@ -93,8 +93,8 @@ class Schedule:
     def __init__(self, first: date, last: date) -> None:
         self._templates = active_templates()
         self._plans = {(plan.template_id, plan.poll_date): plan for plan in plans(first, last)}
-        self._periods: dict[str, list[Period]] = defaultdict(list)
-        for period in periods(first, last):
+        self._periods: dict[str, list[PollPeriod]] = defaultdict(list)
+        for period in poll_periods(first, last):
             self._periods[period.template_id].append(period)
 
     def on(self, day: date, today: date) -> ScheduledDay:
@@ -102,24 +102,24 @@ class Schedule:
         result = ScheduledDay(day, closes=self._ended_before(min(day, today)))
         for template in self._templates:
             opening = Opening(template, self._plans.get((template.id, day)), day)
-            reason = self._objection(opening, today)
+            reason = self._reason_to_skip(opening, today)
             if reason is None:
                 result.opens.append(opening)
             else:
                 result.skips.append(Skip(template, reason, opening.has_too_few_options))
         return result
 
-    def _ended_before(self, day: date) -> list[Period]:
+    def _ended_before(self, day: date) -> list[PollPeriod]:
         every = (period for periods in self._periods.values() for period in periods)
         return [period for period in every if period.is_open and period.ends < day]
 
-    def _objection(self, opening: Opening, today: date) -> str | None:
-        if opening.objection is not None:
-            return opening.objection
+    def _reason_to_skip(self, opening: Opening, today: date) -> str | None:
+        if opening.reason_to_skip is not None:
+            return opening.reason_to_skip
         if opening.close_date < today:
             return "it would be over already"
         for period in self._periods[opening.template.id]:
-            if period.bars(opening):
+            if period.blocks(opening):
                 return f"its poll of {period.begins} to {period.ends} stands in the way"
         return None
 
@@ -130,7 +130,7 @@ class Schedule:
         for opening in done.opens:
             template = opening.template
             self._periods[template.id].append(
-                Period(template.id, template.title, opening.day, opening.close_date)
+                PollPeriod(template.id, template.title, opening.day, opening.close_date)
             )
 
 
@@ -164,7 +164,7 @@ def plans(first: date, last: date) -> Sequence[PollPlan]:
     ).all()
 
 
-def periods(first: date, last: date) -> list[Period]:
+def poll_periods(first: date, last: date) -> list[PollPeriod]:
     """Return the polls that may bar another one: open ones, and all of the days in question."""
     instances = db.session.execute(
         select(PollInstance)
@@ -175,6 +175,6 @@ def periods(first: date, last: date) -> list[Period]:
         .order_by(PollInstance.poll_date, PollInstance.id)
     ).scalars()
     return [
-        Period(i.template_id, i.title, i.poll_date, i.close_date, i.status == "OPEN", i.id)
+        PollPeriod(i.template_id, i.title, i.poll_date, i.close_date, i.status == "OPEN", i.id)
         for i in instances
     ]

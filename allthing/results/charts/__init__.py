@@ -8,8 +8,8 @@ as an image may be of the other kind.
 import textwrap
 from xml.etree import ElementTree as ET
 
-from allthing.results.charts import bars, facts, sankey
-from allthing.results.charts.paint import add_paints
+from allthing.results.charts import bars, data, sankey
+from allthing.results.charts.palette import add_palette
 from allthing.results.charts.svg import FONT_SIZE, NAMESPACE, element, label, width, write
 
 MARGIN = 20.0
@@ -19,12 +19,12 @@ GAP = 6.0
 HEADING_SIZE = 16 / FONT_SIZE * 1.1  # as a part of what `width` measures; it is bold as well
 
 
-def draw(result: facts.Result) -> str:
+def draw(result: data.Result) -> str:
     """Draw a result that is in the contract's form (`GET /polls/{id}/results`) as an SVG."""
-    known = facts.read(result)
+    known = data.read(result)
     root = ET.Element("svg", xmlns=NAMESPACE)
     add_words(root, known)
-    add_paints(root, known.prefix)
+    add_palette(root, known.prefix)
     element(root, "rect", class_="paper", width="100%", height="100%")
     body = element(root, "g")
     # One round moves no ballot; its bars say it better.
@@ -34,23 +34,23 @@ def draw(result: facts.Result) -> str:
     for line in wrap(known.result["title"], wide / HEADING_SIZE):
         y += HEADING_LINE
         label(root, line, MARGIN, y - GAP, style="heading")
-    label(root, facts.subtitle(known), MARGIN, y + LINE - GAP / 2, style="soft")
+    label(root, data.subtitle(known), MARGIN, y + LINE - GAP / 2, style="soft")
     y += 2 * LINE
     body.set("transform", f"translate({write(MARGIN)} {write(y)})")
     y += high + LINE
-    for line in [line for note in facts.notes(known) for line in wrap(note, wide)]:
+    for line in [line for note in data.notes(known) for line in wrap(note, wide)]:
         label(root, line, MARGIN, y, style="soft")
         y += LINE
     set_size(root, wide + 2 * MARGIN, y)
     return ET.tostring(root, encoding="unicode") + "\n"
 
 
-def add_words(root: ET.Element, known: facts.Facts) -> None:
+def add_words(root: ET.Element, known: data.ChartData) -> None:
     """Add what a screen reader says in place of the picture."""
     names = [f"{known.prefix}-title", f"{known.prefix}-desc"]
     root.attrib |= {"role": "img", "aria-labelledby": " ".join(names)}
     element(root, "title", f"Result: {known.result['title']}", id=names[0])
-    element(root, "desc", facts.told(known), id=names[1])
+    element(root, "desc", data.description(known), id=names[1])
 
 
 def wrap(text: str, room: float) -> list[str]:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from allthing.results.charts.facts import Facts, ballots
-from allthing.results.charts.paint import BEST, REST, SPENT, add_bar
+from allthing.results.charts.data import ChartData, ballots
+from allthing.results.charts.palette import BEST, REST, SPENT, add_bar
 from allthing.results.charts.svg import element, label, width
 
 ROOM = 320.0
@@ -33,18 +33,18 @@ class Row:
     percentage: float
 
 
-def draw(parent: ET.Element, facts: Facts) -> tuple[float, float]:
+def draw(parent: ET.Element, data: ChartData) -> tuple[float, float]:
     """Add the bars to `parent`; return how wide and high they are in all."""
-    rows = list(rows_of(facts))
-    threshold = facts.rounds[0]["threshold"] if facts.rounds and facts.cast else 0
+    rows = list(rows_of(data))
+    threshold = data.rounds[0]["threshold"] if data.rounds and data.cast else 0
     scale = ROOM / max(1, threshold, *(row.count for row in rows))
     least, most = NAMES
     names = min(most, max(least, *(width(row.name) for row in rows)))
     left, high = names + GAP, ROW * len(rows)
     for number, row in enumerate(rows):
-        add_row(parent, facts, row, (left, ROW * number), scale)
-    if not facts.cast:
-        label(parent, empty(facts), left + 4 * GAP, high / 2 + GAP / 2, style="soft")
+        add_row(parent, data, row, (left, ROW * number), scale)
+    if not data.cast:
+        label(parent, empty(data), left + 4 * GAP, high / 2 + GAP / 2, style="soft")
     line = {"x1": left, "x2": left, "y1": -GAP / 2, "y2": high - GAP / 2}
     element(parent, "line", class_="axis", **line)
     if threshold:
@@ -55,46 +55,46 @@ def draw(parent: ET.Element, facts: Facts) -> tuple[float, float]:
     return left + ROOM + VALUES, high
 
 
-def empty(facts: Facts) -> str:
-    return "No ballots were cast." if facts.is_closed else "No ballots yet."
+def empty(data: ChartData) -> str:
+    return "No ballots were cast." if data.is_closed else "No ballots yet."
 
 
-def rows_of(facts: Facts) -> Iterator[Row]:
+def rows_of(data: ChartData) -> Iterator[Row]:
     """Yield the rows, most ballots first, ties in the order of the ballot."""
-    if facts.rounds:
-        entry = facts.rounds[0]
+    if data.rounds:
+        entry = data.rounds[0]
         shares = entry["percentOfAll"]
-        rows = [Row(o, n, entry["totals"].get(o, 0), shares.get(o, 0)) for o, n in options(facts)]
+        rows = [Row(o, n, entry["totals"].get(o, 0), shares.get(o, 0)) for o, n in options(data)]
     else:
-        counts = {row["optionId"]: row for row in facts.result.get("results", [])}
+        counts = {row["optionId"]: row for row in data.result.get("results", [])}
         none = {"count": 0, "percentage": 0}
-        found = [(o, name, counts.get(o, none)) for o, name in options(facts)]
+        found = [(o, name, counts.get(o, none)) for o, name in options(data)]
         rows = [Row(o, name, row["count"], row["percentage"]) for o, name, row in found]
     yield from sorted(rows, key=lambda row: -row.count)
-    if facts.rounds and facts.rounds[0]["exhausted"]:
-        yield Row(None, "Exhausted", facts.rounds[0]["exhausted"], 0)
+    if data.rounds and data.rounds[0]["exhausted"]:
+        yield Row(None, "Exhausted", data.rounds[0]["exhausted"], 0)
 
 
-def options(facts: Facts) -> list[tuple[str, str]]:
-    return list(facts.labels.items())
+def options(data: ChartData) -> list[tuple[str, str]]:
+    return list(data.labels.items())
 
 
 def add_row(
-    parent: ET.Element, facts: Facts, row: Row, corner: tuple[float, float], scale: float
+    parent: ET.Element, data: ChartData, row: Row, corner: tuple[float, float], scale: float
 ) -> None:
     x, y = corner
-    is_best = row.option in facts.best
+    is_best = row.option in data.best
     strong = " strong" * is_best
     said = [f"{row.count:,}"]
-    if row.option is not None and facts.cast:
+    if row.option is not None and data.cast:
         said.append(f"{row.percentage:g}%")
     if is_best:
-        said.append(facts.mark)
+        said.append(data.mark)
     label(parent, row.name, x - GAP, y + BASELINE, room=x - GAP, style=f"end{strong}")
     paint = SPENT if row.option is None else BEST if is_best else REST
     box = (x, y, row.count * scale, THICKNESS)
     title = f"{row.name}: {ballots(row.count)}"
     if row.count:
-        add_bar(parent, box, paint, title, prefix=facts.prefix, best=is_best)
+        add_bar(parent, box, paint, title, prefix=data.prefix, best=is_best)
     end = x + row.count * scale + GAP
     label(parent, " · ".join(said), end, y + BASELINE, style=f"halo{strong}")

@@ -17,7 +17,7 @@ in pixels; y grows downwards.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from allthing.results.charts.facts import Facts
+from allthing.results.charts.data import ChartData
 from allthing.results.charts.svg import width
 
 EXHAUSTED = "exhausted"
@@ -86,42 +86,42 @@ class Layout:
     floor: float
 
 
-def lay_out(facts: Facts) -> Layout:
+def lay_out(data: ChartData) -> Layout:
     """Place the bars of all rounds."""
-    order = by_endurance(facts)
-    scale = STACK / facts.cast
-    pitch = next(wide for most, wide in PITCHES if len(facts.rounds) <= most)
-    left = names_width(facts, order) + 4 * GAP
+    order = by_endurance(data)
+    scale = STACK / data.cast
+    pitch = next(wide for most, wide in PITCHES if len(data.rounds) <= most)
+    left = names_width(data, order) + 4 * GAP
     columns = []
-    for number, entry in enumerate(facts.rounds):
+    for number, entry in enumerate(data.rounds):
         heights = {option: entry["totals"][option] * scale for option in order_in(order, entry)}
         columns.append(stack(heights, left + pitch * number, GAP / (1 + (len(order) > CROWD))))
     apart = APART + max(bar.slot_end for column in columns for bar in column.values())
-    for number, entry in enumerate(facts.rounds):
+    for number, entry in enumerate(data.rounds):
         columns[number][EXHAUSTED] = Bar(left + pitch * number, apart, entry["exhausted"] * scale)
     floor = max(column[EXHAUSTED].slot_end for column in columns)
     return Layout(order, columns, scale, pitch, left, floor)
 
 
-def by_endurance(facts: Facts) -> list[str]:
+def by_endurance(data: ChartData) -> list[str]:
     """Return the options by their last round, then by what they hold in it, most first."""
     last: dict[str, tuple[int, int]] = {}
-    for entry in facts.rounds:
+    for entry in data.rounds:
         for option, total in entry["totals"].items():
             last[option] = entry["round"], total
     # Sorting is stable in reverse as well: equals keep the order of the ballot. That order is
     # not the order of the totals, for a stored result comes back with its keys sorted.
-    return sorted(sorted(last, key=facts.places.__getitem__), key=last.__getitem__, reverse=True)
+    return sorted(sorted(last, key=data.places.__getitem__), key=last.__getitem__, reverse=True)
 
 
 def order_in(order: list[str], entry: Mapping[str, Mapping[str, int]]) -> list[str]:
     return [option for option in order if option in entry["totals"]]
 
 
-def names_width(facts: Facts, options: list[str]) -> float:
+def names_width(data: ChartData, options: list[str]) -> float:
     """Return how much room the names of the options take beside a column."""
     least, most = NAMES
-    return min(most, max(least, *(width(facts.labels[option]) for option in options)))
+    return min(most, max(least, *(width(data.labels[option]) for option in options)))
 
 
 def stack(heights: Mapping[str, float], x: float, gap: float) -> dict[str, Bar]:
@@ -134,7 +134,7 @@ def stack(heights: Mapping[str, float], x: float, gap: float) -> dict[str, Bar]:
     return column
 
 
-def ribbons(facts: Facts, layout: Layout, number: int) -> list[Ribbon]:
+def ribbons(data: ChartData, layout: Layout, number: int) -> list[Ribbon]:
     """Place the ribbons between two rounds, the second of them `number` (from 0).
 
     They leave and arrive in the order of the stack; what a bar keeps arrives above what it gets.
@@ -145,7 +145,7 @@ def ribbons(facts: Facts, layout: Layout, number: int) -> list[Ribbon]:
     leaving = {option: bar.y for option, bar in before.items()}
     arriving = {option: bar.y for option, bar in after.items()}
     found = []
-    moved = sorted(flows(facts, number), key=lambda f: (f[0] != f[1], rank[f[0]], rank[f[1]]))
+    moved = sorted(flows(data, number), key=lambda f: (f[0] != f[1], rank[f[0]], rank[f[1]]))
     for source, heir, ballots in moved:
         height = ballots * layout.scale
         begin, end = before[source].x + BAR, after[heir].x
@@ -157,9 +157,9 @@ def ribbons(facts: Facts, layout: Layout, number: int) -> list[Ribbon]:
     return found
 
 
-def flows(facts: Facts, number: int) -> Iterator[tuple[str, str, int]]:
+def flows(data: ChartData, number: int) -> Iterator[tuple[str, str, int]]:
     """Yield who hands how many ballots to whom on the way to a round, where any move."""
-    before, after = facts.rounds[number - 1], facts.rounds[number]
+    before, after = data.rounds[number - 1], data.rounds[number]
     kept = {option: before["totals"][option] for option in after["totals"]}
     kept[EXHAUSTED] = before["exhausted"]
     handed = {option: {option: ballots} for option, ballots in kept.items()}

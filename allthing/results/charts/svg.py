@@ -1,4 +1,4 @@
-"""The pen: elements of an SVG, numbers and texts as XML can hold them, and texts that fit.
+"""SVG elements, numbers and texts as XML can hold them, and texts cut to fit.
 
 A picture is drawn before any font is known, so how wide a text becomes is an estimate, and a
 generous one: the fonts of people's systems differ by a tenth.

@@ -33,11 +33,8 @@ __all__ = [
     "plurality",
 ]
 
-FINALISTS = 2
-"""How few continuing options end in a tie if they are equal, whatever the history (rule 8)."""
-
-RECOUNT_LIMIT = 10_000
-"""How many states of a count may be looked at to tell whether its draws decided it."""
+FINALISTS = 2  # so few options that are equal end in a tie, whatever the history (rule 8)
+MAX_STATES = 10_000  # of a count that are searched to tell whether its draws decided it
 
 
 @dataclass(frozen=True)
@@ -200,14 +197,14 @@ def _lot_is_decisive(preferences: Preferences, rounds: Sequence[Round], end: _En
     """Return whether the draws could have fallen so that the count ends otherwise (rule 13).
 
     Every branch is followed, each state once. As the question is NP-complete (Conitzer, Rognlie
-    and Xia, 2009), so many ties that RECOUNT_LIMIT is reached count as decisive.
+    and Xia, 2009), so many ties that MAX_STATES is reached count as decisive.
     """
     first = next((place for place, this in enumerate(rounds) if this.by_lot), None)
     if first is None:
         return False
     pending = [[this.totals for this in rounds[: first + 1]]]
     seen: set[tuple[tuple[str, ...], tuple[int, ...]]] = set()
-    while pending and len(seen) < RECOUNT_LIMIT:
+    while pending and len(seen) < MAX_STATES:
         *earlier, totals = history = pending.pop()
         verdict = _foregone(preferences, totals) or _judge(totals, earlier)
         if isinstance(verdict, _End):

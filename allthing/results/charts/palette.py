@@ -1,4 +1,4 @@
-"""The paint: colours for light and dark, and the patterns that tell options apart without them.
+"""The palette: colours for light and dark, and the patterns that tell options apart without them.
 
 The hues are those of Okabe and Ito, which colour-blind readers tell apart, lighter in the dark.
 An option's paint depends on its place on the ballot alone. Where the hues are used up they come
@@ -62,13 +62,13 @@ REST = Paint("rest")
 SPENT = Paint("spent", 1)
 
 
-def of_place(place: int) -> Paint:
+def paint_at(place: int) -> Paint:
     """Return the paint of the option at a place of the ballot, from 0."""
     again, hue = divmod(place, len(HUES["light"]))
     return Paint(f"hue{hue}", again % (len(TEXTURES) + 1))
 
 
-def add_paints(root: ET.Element, prefix: str) -> None:
+def add_palette(root: ET.Element, prefix: str) -> None:
     """Add the style sheet and the patterns, whose ids begin with `prefix`."""
     dark = f"@media (prefers-color-scheme:dark){{\n{colours('dark')}}}\n"
     element(root, "style", f"{SHAPES}{colours('light')}{dark}")

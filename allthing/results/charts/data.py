@@ -1,4 +1,4 @@
-"""What a picture shows of a result: whose bars, how they are named, and what is said of them."""
+"""The data of a chart: whose bars, how they are named, and what is said of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Totals = Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Facts:
+class ChartData:
     """A poll's result, in the order of its ballot.
 
     `best` are those that win or tie, and `mark` is what they are; `prefix` begins the ids of the
@@ -37,11 +37,11 @@ class Facts:
         return found
 
 
-def read(result: Result) -> Facts:
+def read(result: Result) -> ChartData:
     """Take from a result, in the contract's form, what a picture needs."""
     options = result["options"]
     winner, is_closed = result["winnerOptionId"], result["status"] == "CLOSED"
-    return Facts(
+    return ChartData(
         result=result,
         labels={option["optionId"]: option["label"] for option in options},
         places={option["optionId"]: place for place, option in enumerate(options)},
@@ -51,16 +51,16 @@ def read(result: Result) -> Facts:
     )
 
 
-def subtitle(facts: Facts) -> str:
+def subtitle(data: ChartData) -> str:
     """Say what kind of count this is, of how many ballots and of which day."""
-    kind = "Ranked choice" if facts.result["pollType"] == "RANKED" else "Single choice"
-    so_far = "" if facts.is_closed else " so far"
-    return f"{kind} · {ballots(facts.cast)}{so_far} · {facts.result['pollDate']}"
+    kind = "Ranked choice" if data.result["pollType"] == "RANKED" else "Single choice"
+    so_far = "" if data.is_closed else " so far"
+    return f"{kind} · {ballots(data.cast)}{so_far} · {data.result['pollDate']}"
 
 
-def notes(facts: Facts) -> list[str]:
+def notes(data: ChartData) -> list[str]:
     """Say what the reader of the picture should know besides."""
-    result, said = facts.result, []
+    result, said = data.result, []
     if result.get("lotDecisive"):
         said.append(
             "A draw decided this: had it fallen otherwise, the end could have been another."
@@ -68,21 +68,21 @@ def notes(facts: Facts) -> list[str]:
     elif result.get("decidedByLot"):
         said.append("A tie for fewest was drawn; however it had fallen, the end is the same.")
     preferred = result.get("condorcetWinner")
-    if preferred is not None and preferred not in facts.best:
-        name = facts.labels[preferred]
+    if preferred is not None and preferred not in data.best:
+        name = data.labels[preferred]
         said.append(f"Compared in pairs, more ballots prefer {name} to each other option.")
     return said
 
 
-def told(facts: Facts) -> str:
+def description(data: ChartData) -> str:
     """Tell the whole result in words, for those who don't see the picture."""
-    if not facts.cast:
-        return f"{subtitle(facts)}. No ballots. Options: {', '.join(facts.labels.values())}."
-    sentences = [entry["text"] for entry in facts.rounds]
-    for row in facts.result.get("results", []):
-        mark = f" ({facts.mark})" if row["optionId"] in facts.best else ""
+    if not data.cast:
+        return f"{subtitle(data)}. No ballots. Options: {', '.join(data.labels.values())}."
+    sentences = [entry["text"] for entry in data.rounds]
+    for row in data.result.get("results", []):
+        mark = f" ({data.mark})" if row["optionId"] in data.best else ""
         sentences.append(f"{row['label']}{mark}: {ballots(row['count'])}, {row['percentage']}%.")
-    return " ".join([f"{subtitle(facts)}.", *sentences, *notes(facts)])
+    return " ".join([f"{subtitle(data)}.", *sentences, *notes(data)])
 
 
 def ballots(number: int) -> str:
