@@ -1,4 +1,4 @@
-"""Refusals: `Problem` and the one place where any error becomes an answer (RFC 9457)."""
+"""Errors: `Problem`, what database errors mean, and every error as problem+json (RFC 9457)."""
 
 import logging
 from http import HTTPStatus
@@ -7,13 +7,13 @@ from flask import Flask, Response, jsonify
 from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException
 
-RETRY_AFTER_SECONDS = 2
+RETRY_AFTER_SECONDS = 2  # that a client should wait where we can't serve
 
 log = logging.getLogger(__name__)
 
 
 class Problem(Exception):
-    """A refusal: its status, a sentence for the person who reads it, headers that go with it."""
+    """A refused request: its status, a sentence for the person who reads it, further headers."""
 
     status = HTTPStatus.BAD_REQUEST
 
@@ -24,22 +24,32 @@ class Problem(Exception):
 
 
 class Invalid(Problem):
+    """What was sent breaks a rule of its form or its meaning."""
+
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class Forbidden(Problem):
+    """The one who asks may not do this."""
+
     status = HTTPStatus.FORBIDDEN
 
 
 class NotFound(Problem):
+    """There is nothing by this id or path."""
+
     status = HTTPStatus.NOT_FOUND
 
 
 class Conflict(Problem):
+    """What is stored does not allow this."""
+
     status = HTTPStatus.CONFLICT
 
 
 class Unavailable(Problem):
+    """Something that we depend on is away; the client may try again soon."""
+
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
     def __init__(self, detail: str) -> None:
@@ -91,28 +101,28 @@ def problem_response(status: int, detail: str, headers: dict[str, str] | None = 
     return response
 
 
-def answer_problem(error: Problem) -> Response:
+def handle_problem(error: Problem) -> Response:
     return problem_response(error.status, error.detail, error.headers)
 
 
-def answer_http_exception(error: HTTPException) -> Response:
+def handle_http_exception(error: HTTPException) -> Response:
     """Keep the status and headers (Allow, Retry-After…) of an HTTP error, not its HTML."""
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     return problem_response(error.code or 500, error.description or error.name, headers)
 
 
-def answer_unexpected(error: Exception) -> Response:
-    """Answer what no rule foresaw: a database that is away is 503, all else is our bug."""
+def handle_unexpected(error: Exception) -> Response:
+    """Respond to what no rule foresaw: a database that is away is 503, all else is our bug."""
     problem = as_problem(error) if isinstance(error, exc.SQLAlchemyError) else None
     if problem is None:
         log.error("unexpected error", exc_info=error)
         return problem_response(500, "something went wrong on our side; it has been logged")
     log.warning("database refused", extra={"status": problem.status, "error": str(error)[:500]})
-    return answer_problem(problem)
+    return handle_problem(problem)
 
 
 def init_app(app: Flask) -> None:
     app.url_map.merge_slashes = False  # a path is exact: 404, no HTML that leads elsewhere
-    app.register_error_handler(Problem, answer_problem)
-    app.register_error_handler(HTTPException, answer_http_exception)
-    app.register_error_handler(Exception, answer_unexpected)
+    app.register_error_handler(Problem, handle_problem)
+    app.register_error_handler(HTTPException, handle_http_exception)
+    app.register_error_handler(Exception, handle_unexpected)

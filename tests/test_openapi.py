@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from werkzeug.test import TestResponse
 
-from allthing.web.typed_views import endpoint_of
+from allthing.web.typed_views import view_spec
 from tests.api import Json, Polls
 from tests.conftest import AppFactory
 from tests.routes import Request, requests, store
@@ -82,7 +82,7 @@ def test_every_route_is_in_the_document_and_nothing_else(app: Flask, document: J
 def test_every_parameter_and_body_is_in_the_document(app: Flask, document: Json) -> None:
     for request in documented(app, {}):
         operation = operation_of(document, request)
-        typed = endpoint_of(app, request.endpoint)
+        typed = view_spec(app, request.endpoint)
         assert typed is not None
         assert names_of(operation, "path") == request.rule.arguments, str(request)
         assert names_of(operation, "query") == set(request.example.query), str(request)

@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 import pytest
 from flask import Flask
 
-from allthing.web.typed_views import endpoint_of
+from allthing.web.typed_views import view_spec
 from tests.api import Polls
 from tests.bodies import JSON, VOTE
 from tests.conftest import AppFactory
@@ -165,7 +165,7 @@ def test_unusual_header_changes_no_answer(
             response = request.send(client, headers=HEADERS | headers)
             status = request.example.status
             assert response.status_code == status, (str(request), response.text)
-            typed = endpoint_of(app, request.endpoint)
+            typed = view_spec(app, request.endpoint)
             usual = typed.media_type if typed else JSON
             assert response.content_type == (usual if status == 200 else PROBLEM)
             assert "evil.example" not in str(response.headers)

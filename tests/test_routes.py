@@ -5,7 +5,7 @@ import json
 from flask import Flask
 
 from allthing.web.request_data import Input, Query
-from allthing.web.typed_views import endpoint_of
+from allthing.web.typed_views import view_spec
 from tests.api import Polls
 from tests.bodies import every_input, send, with_body
 from tests.examples import EXAMPLES
@@ -31,7 +31,7 @@ class TestExamples:
 
     def test_every_one_has_a_body_or_a_query_where_the_route_reads_one(self, app: Flask) -> None:
         for request in requests(app, {}):
-            typed = endpoint_of(app, request.endpoint)
+            typed = view_spec(app, request.endpoint)
             if typed is not None:
                 example = request.example
                 assert (typed.body is not None) == (example.body is not None), str(request)

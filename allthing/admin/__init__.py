@@ -33,7 +33,7 @@ from allthing.admin.throttling import limit_guessing
 from allthing.config import settings
 from allthing.database import db
 from allthing.database.transactions import retry_once
-from allthing.errors import Unavailable, answer_problem
+from allthing.errors import Unavailable, handle_problem
 from allthing.runtime.deadlines import set_deadline
 
 PREFIX = "/admin"
@@ -81,7 +81,7 @@ def commit_with_audit(response: Response) -> Response:
             db.session.commit()
         except SQLAlchemyError:
             log.exception("an admin action could not be audited", extra={"action": what.action})
-            response = answer_problem(Unavailable("the change could not be recorded: not made"))
+            response = handle_problem(Unavailable("the change could not be recorded: not made"))
         else:
             return response
     record_refusal(what, response)

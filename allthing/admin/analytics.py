@@ -7,7 +7,7 @@ from flask import Blueprint
 
 from allthing.results.analytics import vote_figures
 from allthing.runtime import clock
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 bp = Blueprint("analytics", __name__, url_prefix="/analytics")
 
@@ -27,7 +27,7 @@ class AnalyticsAnswer(Out):
 
 
 @bp.get("")
-@endpoint(answer=AnalyticsAnswer)
+@typed_view(answer=AnalyticsAnswer)
 def show_analytics() -> dict[str, Any]:
     """Show how much is voted, in all and day by day."""
     return vote_figures(clock.today())

@@ -15,7 +15,7 @@ from allthing.models import AdminAuditLog
 from allthing.runtime import clock
 from allthing.web.field_types import DAY_PATTERN, parse_day
 from allthing.web.request_data import Query
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 200
@@ -134,7 +134,7 @@ def conditions(query: AuditLogQuery) -> list[ColumnElement[bool]]:
 
 
 @bp.get("")
-@endpoint()
+@typed_view()
 def list_audit_logs(query: AuditLogQuery) -> AuditLogsAnswer:
     """List what admins did, newest first, a page at a time."""
     page, cursor = find_audit_logs(query)

@@ -12,7 +12,7 @@ from allthing.catalog import categories
 from allthing.database import find
 from allthing.models import PollCategory
 from allthing.web.request_data import Input
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 bp = Blueprint("categories", __name__, url_prefix="/categories")
 
@@ -43,7 +43,7 @@ class ChangedCategoryAnswer(CategoryAnswer):
 
 
 @bp.get("")
-@endpoint()
+@typed_view()
 def list_categories() -> CategoriesAnswer:
     """List the top-level categories, with all others below them."""
     return CategoriesAnswer(categories=category_tree())
@@ -64,14 +64,14 @@ def category_tree() -> list[CategoryNode]:
 
 @bp.post("")
 @audited("category_created", "category")
-@endpoint(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+@typed_view(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 def create_category(body: CategoryIn) -> ChangedCategoryAnswer:
     """Add a category."""
     return ChangedCategoryAnswer(category=categories.create_category(**body.model_dump()))
 
 
 @bp.get("/<category_id>")
-@endpoint()
+@typed_view()
 def show_category(category_id: str) -> CategoryAnswer:
     """Show one category, without those below it."""
     return CategoryAnswer(category=find(PollCategory, category_id))
@@ -80,7 +80,7 @@ def show_category(category_id: str) -> CategoryAnswer:
 @bp.put("/<category_id>")
 @bp.patch("/<category_id>")
 @audited("category_updated", "category")
-@endpoint(HTTPStatus.CONFLICT)
+@typed_view(HTTPStatus.CONFLICT)
 def update_category(category_id: str, body: CategoryChangesIn) -> ChangedCategoryAnswer:
     """Change the fields that are sent."""
     category = categories.update_category(category_id, body.model_dump())

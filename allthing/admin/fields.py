@@ -1,15 +1,19 @@
-"""The kinds of value that admins send, with their lengths and ranges as in the contract."""
+"""Field types of what admins send, with their lengths and ranges as in the contract."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from allthing.database import ID_LENGTH
-from allthing.web.field_types import Line, NullIfEmpty, Prose, Visible, Whole
+from allthing.web.field_types import Line, Matches, NullIfEmpty, Prose, Visible, Whole
 
-MAX_OPTIONS = 100
+MAX_OPTIONS = 100  # of a poll
 
-Key = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[a-z0-9-]+$")]
+Key = Annotated[
+    str,
+    Field(min_length=2, max_length=64),
+    Matches("^[a-z0-9-]+$", "may only have lower-case letters, digits and dashes"),
+]
 Name = Annotated[str, Field(min_length=2, max_length=128), Visible(2)]
 Title = Annotated[str, Field(min_length=2, max_length=256), Visible(2)]
 Label = Annotated[str, Field(min_length=1, max_length=256), Visible(1)]

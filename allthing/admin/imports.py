@@ -13,7 +13,7 @@ from allthing.catalog.importing import Entry, Outcome, import_catalog
 from allthing.errors import Invalid
 from allthing.web.field_types import Line, NullIfEmpty, Visible, Whole
 from allthing.web.request_data import Input, validate
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 SHOWN_LENGTH = 200
 
@@ -90,7 +90,7 @@ class ImportAnswer(Out):
 
 @bp.post("/import")
 @audited("import_data")
-@endpoint(answer=ImportAnswer)
+@typed_view(answer=ImportAnswer)
 def import_data(body: ImportIn) -> dict[str, Any]:
     """Import categories and templates; what can't be is told entry by entry."""
     entries = [read_category(given) for given in body.categories]

@@ -12,7 +12,7 @@ from allthing.database import find
 from allthing.models import PollInstance
 from allthing.schedule import instances
 from allthing.web.request_data import Input
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 bp = Blueprint("instances", __name__, url_prefix="/instances")
 
@@ -55,7 +55,7 @@ class ReplacedInstanceAnswer(Out):
 
 
 @bp.get("")
-@endpoint()
+@typed_view()
 def list_instances(query: DayQuery) -> InstancesAnswer:
     """List the polls that began on a date."""
     found = instances.instances_of(query.poll_date)
@@ -63,7 +63,7 @@ def list_instances(query: DayQuery) -> InstancesAnswer:
 
 
 @bp.get("/<instance_id>")
-@endpoint()
+@typed_view()
 def show_instance(instance_id: str) -> InstanceAnswer:
     """Show one poll."""
     return InstanceAnswer(instance=find(PollInstance, instance_id))
@@ -71,7 +71,7 @@ def show_instance(instance_id: str) -> InstanceAnswer:
 
 @bp.patch("/<instance_id>")
 @audited("instance_category_updated", "instance")
-@endpoint()
+@typed_view()
 def move(instance_id: str, body: InstanceChangesIn) -> MovedInstanceAnswer:
     """Move a poll to another category."""
     instance = instances.move_instance(instance_id, body.category_id)
@@ -80,7 +80,7 @@ def move(instance_id: str, body: InstanceChangesIn) -> MovedInstanceAnswer:
 
 @bp.post("/<instance_id>/close")
 @audited("instance_closed", "instance")
-@endpoint(HTTPStatus.CONFLICT)
+@typed_view(HTTPStatus.CONFLICT)
 def close(instance_id: str) -> ClosedInstanceAnswer:
     """Close a poll and freeze its result."""
     return ClosedInstanceAnswer.model_validate(instances.close_instance(instance_id))
@@ -88,7 +88,7 @@ def close(instance_id: str) -> ClosedInstanceAnswer:
 
 @bp.post("/<instance_id>/replace")
 @audited("instance_replaced", "instance")
-@endpoint(HTTPStatus.CONFLICT)
+@typed_view(HTTPStatus.CONFLICT)
 def replace(instance_id: str) -> ReplacedInstanceAnswer:
     """Close a poll and open another in its place, as its template is now."""
     return ReplacedInstanceAnswer.model_validate(instances.replace_instance(instance_id))

@@ -8,7 +8,7 @@ from allthing.admin.audit import audited
 from allthing.admin.schemas import DayQuery
 from allthing.runtime import clock
 from allthing.schedule import rollover
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 bp = Blueprint("operations", __name__)
 
@@ -29,7 +29,7 @@ class ClosingAnswer(Out):
 
 @bp.post("/rollover")
 @audited("rollover_run", "instance")
-@endpoint()
+@typed_view()
 def roll_over(query: DayQuery) -> RolloverAnswer:
     """Close the polls that have ended, and open those of a day. Safe to repeat."""
     done = rollover.roll_over(query.poll_date, clock.today())
@@ -38,7 +38,7 @@ def roll_over(query: DayQuery) -> RolloverAnswer:
 
 @bp.post("/close")
 @audited("polls_closed", "instance")
-@endpoint()
+@typed_view()
 def close_polls(query: DayQuery) -> ClosingAnswer:
     """Close the polls whose close date is this day or earlier."""
     return ClosingAnswer.model_validate(rollover.close_ended(query.poll_date))

@@ -11,7 +11,7 @@ from allthing.admin.schemas import DayQuery, OptionsIn, PlanOut, labels_in_order
 from allthing.schedule import plans
 from allthing.web.field_types import Day
 from allthing.web.request_data import Input, Query
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 MAX_PERIOD = timedelta(days=366)
 
@@ -63,14 +63,14 @@ class ReplacedPlanOptionsAnswer(ChangedPlanAnswer):
 
 
 @bp.get("/plan")
-@endpoint()
+@typed_view()
 def show_plan(template_id: str, query: DayQuery) -> PlanAnswer:
     """Show what is planned for a date; null if nothing is."""
     return PlanAnswer(plan=plans.show_plan(template_id, query.poll_date))
 
 
 @bp.get("/plans")
-@endpoint()
+@typed_view()
 def list_plans(template_id: str, query: PeriodQuery) -> PlansAnswer:
     """List the plans of a period, by date."""
     return PlansAnswer(plans=plans.list_plans(template_id, query.first, query.last))
@@ -78,7 +78,7 @@ def list_plans(template_id: str, query: PeriodQuery) -> PlansAnswer:
 
 @bp.put("/plan")
 @audited("plan_upserted", "plan")
-@endpoint()
+@typed_view()
 def upsert_plan(template_id: str, body: PlanIn) -> ChangedPlanAnswer:
     """Plan a date, or change what is planned in the fields that are sent."""
     changes = body.model_dump(exclude={"poll_date"})
@@ -88,7 +88,7 @@ def upsert_plan(template_id: str, body: PlanIn) -> ChangedPlanAnswer:
 
 @bp.put("/plan/options")
 @audited("plan_options_replaced", "plan")
-@endpoint()
+@typed_view()
 def replace_plan_options(template_id: str, body: PlanOptionsIn) -> ReplacedPlanOptionsAnswer:
     """Offer other options on a date."""
     labels = labels_in_order(body.options)
@@ -98,7 +98,7 @@ def replace_plan_options(template_id: str, body: PlanOptionsIn) -> ReplacedPlanO
 
 @bp.delete("/plan")
 @audited("plan_deleted", "plan")
-@endpoint()
+@typed_view()
 def delete_plan(template_id: str, query: DayQuery) -> ChangedPlanAnswer:
     """Let a date be like any other."""
     return ChangedPlanAnswer(plan_id=plans.delete_plan(template_id, query.poll_date).id)

@@ -14,7 +14,7 @@ from allthing.database import find
 from allthing.models import PresetOptionSet
 from allthing.web.field_types import Visible
 from allthing.web.request_data import Input
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 bp = Blueprint("presets", __name__, url_prefix="/presets")
 
@@ -67,7 +67,7 @@ class MessageAnswer(Out):
 
 
 @bp.get("")
-@endpoint()
+@typed_view()
 def list_presets() -> PresetsAnswer:
     """List all presets by name."""
     return PresetsAnswer(presets=presets.list_presets())
@@ -75,14 +75,14 @@ def list_presets() -> PresetsAnswer:
 
 @bp.post("")
 @audited("preset_created", "preset")
-@endpoint(HTTPStatus.CONFLICT)
+@typed_view(HTTPStatus.CONFLICT)
 def create_preset(body: PresetIn) -> PresetOut:
     """Add a preset."""
     return PresetOut.model_validate(presets.create_preset(**body.model_dump(by_alias=True)))
 
 
 @bp.get("/<preset_id>")
-@endpoint()
+@typed_view()
 def show_preset(preset_id: str) -> PresetOut:
     """Show one preset."""
     return PresetOut.model_validate(find(PresetOptionSet, preset_id))
@@ -90,7 +90,7 @@ def show_preset(preset_id: str) -> PresetOut:
 
 @bp.put("/<preset_id>")
 @audited("preset_updated", "preset")
-@endpoint(HTTPStatus.CONFLICT)
+@typed_view(HTTPStatus.CONFLICT)
 def update_preset(preset_id: str, body: PresetChangesIn) -> PresetOut:
     """Change the fields that are sent."""
     preset = presets.update_preset(preset_id, body.model_dump(by_alias=True))
@@ -99,7 +99,7 @@ def update_preset(preset_id: str, body: PresetChangesIn) -> PresetOut:
 
 @bp.delete("/<preset_id>")
 @audited("preset_deleted", "preset")
-@endpoint()
+@typed_view()
 def delete_preset(preset_id: str) -> MessageAnswer:
     """Delete a preset; templates that began with it keep their options."""
     preset = presets.delete_preset(preset_id)

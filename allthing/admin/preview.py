@@ -12,7 +12,7 @@ from allthing.schedule import schedule
 from allthing.schedule.schedule import ScheduledDay
 from allthing.web.field_types import Day
 from allthing.web.request_data import Query
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 MAX_DAYS = 62
 MAX_AHEAD = timedelta(days=366)
@@ -64,7 +64,7 @@ class PreviewAnswer(Out):
 
 
 @bp.get("")
-@endpoint()
+@typed_view()
 def show_preview(query: PreviewQuery) -> PreviewAnswer:
     """List what will open and close, day by day, and which templates are left out and why."""
     today = clock.today()

@@ -13,7 +13,7 @@ from allthing.database import find
 from allthing.models import PollInstance
 from allthing.results import snapshots
 from allthing.results.snapshots import SnapshotRun
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 bp = Blueprint("snapshots", __name__)
 
@@ -88,7 +88,7 @@ class TakenSnapshotAnswer(SnapshotAnswer):
 
 @bp.post("/snapshots/create-missing")
 @audited("snapshots_created", "snapshot")
-@endpoint()
+@typed_view()
 def create_missing() -> MissingAnswer:
     """Take the snapshot of each closed poll that has none."""
     return MissingAnswer.of(snapshots.create_missing(acting_admin()))
@@ -96,7 +96,7 @@ def create_missing() -> MissingAnswer:
 
 @bp.post("/snapshots/regenerate")
 @audited("snapshots_regenerated", "snapshot")
-@endpoint()
+@typed_view()
 def regenerate() -> RegeneratedAnswer:
     """Count all closed polls again; where the result differs, it becomes a new version."""
     return RegeneratedAnswer.of(snapshots.regenerate(acting_admin()))
@@ -104,7 +104,7 @@ def regenerate() -> RegeneratedAnswer:
 
 @bp.post("/snapshots/create-for-active")
 @audited("snapshots_created_for_active", "snapshot")
-@endpoint()
+@typed_view()
 def create_for_active() -> ActiveAnswer:
     """Take an interim snapshot of each open poll."""
     return ActiveAnswer.of(snapshots.create_for_active(acting_admin()))
@@ -112,7 +112,7 @@ def create_for_active() -> ActiveAnswer:
 
 @bp.post("/instances/<instance_id>/snapshot")
 @audited("instance_snapshot_created", "snapshot")
-@endpoint(HTTPStatus.CONFLICT)
+@typed_view(HTTPStatus.CONFLICT)
 def take_snapshot(instance_id: str) -> TakenSnapshotAnswer:
     """Take a snapshot of one poll, open or closed."""
     snapshot = snapshots.take_snapshot(instance_id, acting_admin())
@@ -120,7 +120,7 @@ def take_snapshot(instance_id: str) -> TakenSnapshotAnswer:
 
 
 @bp.get("/instances/<instance_id>/snapshot")
-@endpoint()
+@typed_view()
 def show_snapshot(instance_id: str) -> SnapshotAnswer:
     """Show the newest snapshot of a poll."""
     return SnapshotAnswer(snapshot=snapshots.newest_snapshot(find(PollInstance, instance_id)))

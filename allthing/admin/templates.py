@@ -23,7 +23,7 @@ from allthing.database import find
 from allthing.errors import Unavailable
 from allthing.models import PollTemplate
 from allthing.web.request_data import Input, Query
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 bp = Blueprint("templates", __name__, url_prefix="/templates")
 
@@ -118,7 +118,7 @@ class GeneratedContextAnswer(Out):
 
 
 @bp.get("")
-@endpoint()
+@typed_view()
 def list_templates(query: TemplateQuery) -> TemplatesAnswer:
     """List templates with their options, by category and key."""
     return TemplatesAnswer(templates=templates.list_templates(**query.model_dump()))
@@ -126,7 +126,7 @@ def list_templates(query: TemplateQuery) -> TemplatesAnswer:
 
 @bp.post("")
 @audited("template_created", "template")
-@endpoint(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+@typed_view(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 def create_template(body: TemplateIn) -> ChangedTemplateAnswer:
     """Add a template; its key is made of its category's key and its title."""
     template = templates.create_template(
@@ -136,7 +136,7 @@ def create_template(body: TemplateIn) -> ChangedTemplateAnswer:
 
 
 @bp.get("/<template_id>")
-@endpoint()
+@typed_view()
 def show_template(template_id: str) -> TemplateAnswer:
     """Show one template."""
     return TemplateAnswer(template=find(PollTemplate, template_id))
@@ -144,7 +144,7 @@ def show_template(template_id: str) -> TemplateAnswer:
 
 @bp.patch("/<template_id>")
 @audited("template_updated", "template")
-@endpoint(HTTPStatus.CONFLICT)
+@typed_view(HTTPStatus.CONFLICT)
 def update_template(template_id: str, body: TemplateChangesIn) -> ChangedTemplateAnswer:
     """Change the fields that are sent; polls that are open keep their words."""
     return ChangedTemplateAnswer(template=templates.update_template(template_id, body.model_dump()))
@@ -152,7 +152,7 @@ def update_template(template_id: str, body: TemplateChangesIn) -> ChangedTemplat
 
 @bp.delete("/<template_id>")
 @audited("template_deleted", "template")
-@endpoint(HTTPStatus.CONFLICT)
+@typed_view(HTTPStatus.CONFLICT)
 def delete_template(template_id: str, query: DeletionQuery) -> DeletedTemplateAnswer:
     """Delete a template; one that has had polls only with `force`, and with all of them."""
     deleted = deletion.delete_template(template_id, force=query.force)
@@ -161,7 +161,7 @@ def delete_template(template_id: str, query: DeletionQuery) -> DeletedTemplateAn
 
 @bp.patch("/<template_id>/active")
 @audited("template_active_set", "template")
-@endpoint()
+@typed_view()
 def set_active(template_id: str, body: ActiveIn) -> ChangedTemplateAnswer:
     """Let a template recur, or rest."""
     return ChangedTemplateAnswer(template=templates.update_template(template_id, body.model_dump()))
@@ -169,7 +169,7 @@ def set_active(template_id: str, body: ActiveIn) -> ChangedTemplateAnswer:
 
 @bp.patch("/<template_id>/featured")
 @audited("template_featured_set", "template")
-@endpoint()
+@typed_view()
 def set_featured(template_id: str, body: FeaturedIn) -> ChangedTemplateAnswer:
     """Show a template's polls among the featured ones, or not."""
     return ChangedTemplateAnswer(template=templates.update_template(template_id, body.model_dump()))
@@ -177,7 +177,7 @@ def set_featured(template_id: str, body: FeaturedIn) -> ChangedTemplateAnswer:
 
 @bp.put("/<template_id>/options")
 @audited("template_options_replaced", "template")
-@endpoint()
+@typed_view()
 def replace_options(template_id: str, body: OptionsIn) -> ReplacedOptionsAnswer:
     """Give a template other options; polls that are open keep theirs."""
     labels = labels_in_order(body.options)
@@ -187,7 +187,7 @@ def replace_options(template_id: str, body: OptionsIn) -> ReplacedOptionsAnswer:
 
 @bp.post("/<template_id>/generate-context")
 @audited("generate_poll_context", "template")
-@endpoint()
+@typed_view()
 def generate_context(template_id: str) -> GeneratedContextAnswer:
     """Write a context text for the template; there is no writer yet, so this is always a 503."""
     find(PollTemplate, template_id)

@@ -13,7 +13,7 @@ from pydantic import MISSING
 
 from allthing.results import exports
 from allthing.results.results import results_of
-from allthing.web.typed_views import JSON, Out, endpoint
+from allthing.web.typed_views import JSON, Out, typed_view
 
 TEXT = "text/plain; charset=utf-8"
 CSV = "text/csv; charset=utf-8"
@@ -51,28 +51,28 @@ class RctabOut(Out):
 
 
 @bp.get("/<poll_id>/ballots.blt")
-@endpoint(HTTPStatus.CONFLICT, media_type=TEXT)
+@typed_view(HTTPStatus.CONFLICT, media_type=TEXT)
 def export_blt(poll_id: str) -> Response:
     """Download a closed poll's ballots in the format of OpaVote and OpenTally."""
     return download(exports.blt(exports.closed_ballots(poll_id)), TEXT, f"{poll_id}.blt")
 
 
 @bp.get("/<poll_id>/ballots.soi")
-@endpoint(HTTPStatus.CONFLICT, media_type=TEXT)
+@typed_view(HTTPStatus.CONFLICT, media_type=TEXT)
 def export_soi(poll_id: str) -> Response:
     """Download a closed poll's ballots in PrefLib's format of strict, incomplete orders."""
     return download(exports.soi(exports.closed_ballots(poll_id)), TEXT, f"{poll_id}.soi")
 
 
 @bp.get("/<poll_id>/ballots.csv")
-@endpoint(HTTPStatus.CONFLICT, media_type=CSV)
+@typed_view(HTTPStatus.CONFLICT, media_type=CSV)
 def export_csv(poll_id: str) -> Response:
     """Download a closed poll's ballots as RCTab's generic CSV, a row per ballot."""
     return download(exports.rctab_csv(exports.closed_ballots(poll_id)), CSV, f"{poll_id}.csv")
 
 
 @bp.get("/<poll_id>/results.rctab.json")
-@endpoint(HTTPStatus.CONFLICT, answer=RctabOut)
+@typed_view(HTTPStatus.CONFLICT, answer=RctabOut)
 def export_rctab_summary(poll_id: str) -> Response:
     """Download a closed ranked poll's result as RCTab's summary, which RCVis shows."""
     result, _ = results_of(poll_id)

@@ -1,4 +1,4 @@
-"""What the public door takes in and gives out."""
+"""Schemas of the public blueprints: what voters send, and what they are answered."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 from pydantic import MISSING, Field
 
 from allthing.database import ID_LENGTH
-from allthing.web.field_types import Day, Prose
+from allthing.web.field_types import Day, Matches, Prose
 from allthing.web.request_data import Headers, Input, Query
 from allthing.web.typed_views import Out
 
-MAX_CHOICES = 100
-MAX_HISTORY = 50
-KEY_LENGTH = 128
+MAX_CHOICES = 100  # of one ballot
+MAX_HISTORY = 50  # polls in one response
+KEY_LENGTH = 128  # characters of an idempotency key
 
 OptionId = Annotated[str, Field(max_length=ID_LENGTH)]
 UpTo20 = Annotated[str, Field(max_length=20), Prose]
@@ -48,10 +48,16 @@ class BallotIn(SurveyIn):
 class VoteHeaders(Headers):
     """`Idempotency-Key` marks retries, as the field `idempotencyKey` of the body does."""
 
-    idempotency_key: Annotated[
-        str | None,
-        Field(alias="Idempotency-Key", pattern=f"^[ -~]{{1,{KEY_LENGTH}}}$"),
-    ] = None
+    idempotency_key: (
+        Annotated[
+            str,
+            Matches(
+                f"^[ -~]{{1,{KEY_LENGTH}}}$",
+                f"has to be 1 to {KEY_LENGTH} printable ASCII characters",
+            ),
+        ]
+        | None
+    ) = Field(None, alias="Idempotency-Key")
 
 
 class DayQuery(Query):

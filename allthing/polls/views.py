@@ -32,7 +32,7 @@ from allthing.voting import turnstile
 from allthing.voting.cast import Ballot, check_ballot
 from allthing.voting.submit import submit_ballot
 from allthing.web.rate_limits import limit_votes
-from allthing.web.typed_views import endpoint
+from allthing.web.typed_views import typed_view
 
 VOTE_BODY_LIMIT = 16 * 1024  # bytes
 SURVEY = set(SurveyIn.model_fields)
@@ -48,7 +48,7 @@ bp = Blueprint("polls", __name__, url_prefix="/polls")
 
 
 @bp.get("/today")
-@endpoint(answer=DayAnswer)
+@typed_view(answer=DayAnswer)
 def list_today() -> Response:
     """List the polls that are open today, as a tree of categories."""
     today = clock.today()
@@ -57,7 +57,7 @@ def list_today() -> Response:
 
 
 @bp.get("")
-@endpoint(answer=DayAnswer)
+@typed_view(answer=DayAnswer)
 def list_day(query: DayQuery) -> Response:
     """List the polls that are open and began on a date or before it."""
     # There are too many dates to keep what is asked of each.
@@ -74,7 +74,7 @@ def day_body(day: date, today: date) -> bytes:
 @bp.post("/<poll_id>/vote")
 @limit_votes
 @with_visitor
-@endpoint(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, body_limit=VOTE_BODY_LIMIT)
+@typed_view(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, body_limit=VOTE_BODY_LIMIT)
 def cast_vote(poll_id: str, visitor: Visitor, headers: VoteHeaders, body: BallotIn) -> VoteAnswer:
     """Vote once, by the voter's cookie; one who has none gets one.
 
@@ -113,7 +113,7 @@ def idempotency_key(headers: VoteHeaders, body: BallotIn) -> str | None:
 
 
 @bp.get("/<poll_id>/results")
-@endpoint(answer=ResultsAnswer)
+@typed_view(answer=ResultsAnswer)
 def show_results(poll_id: str) -> Response:
     """Show how a poll stands, or how it ended."""
     frozen = False
@@ -128,7 +128,7 @@ def show_results(poll_id: str) -> Response:
 
 
 @bp.get("/<poll_id>/results.svg")
-@endpoint(media_type=SVG)
+@typed_view(media_type=SVG)
 def draw_results(poll_id: str) -> Response:
     """Draw how a poll stands, or how it ended: bars, and the rounds of a ranked poll as a Sankey.
 
@@ -141,7 +141,7 @@ def draw_results(poll_id: str) -> Response:
 
 
 @bp.get("/templates/<template_id>/history")
-@endpoint(answer=HistoryAnswer)
+@typed_view(answer=HistoryAnswer)
 def show_history(template_id: str, query: HistoryQuery) -> dict[str, Any]:
     """Show how the closed polls of a template ended, newest first."""
     return {"data": history_of(template_id, query.limit)}

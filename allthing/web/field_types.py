@@ -1,4 +1,4 @@
-"""Types of what is sent: texts that are cleaned, days within bounds, whole numbers."""
+"""Field types: texts that are cleaned or have to match, days within bounds, whole numbers."""
 
 import re
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def null_if_empty(value: str) -> str | None:
 class Visible:
     """Clean a line, and refuse one in which fewer characters can be seen; the document says so."""
 
-    least: int
+    min_count: int
 
     def __get_pydantic_core_schema__(
         self, source: type, handler: GetCoreSchemaHandler
@@ -61,12 +61,35 @@ class Visible:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return handler(schema) | {"pattern": rf"({VISIBLE}[\s\S]*){{{self.least}}}"}
+        return handler(schema) | {"pattern": rf"({VISIBLE}[\s\S]*){{{self.min_count}}}"}
 
     def clean(self, value: str) -> str:
-        if len(re.findall(VISIBLE, value)) < self.least:
-            raise ValueError(f"needs visible characters: {self.least} at least")
+        if len(re.findall(VISIBLE, value)) < self.min_count:
+            raise ValueError(f"needs at least {self.min_count} visible characters")
         return clean_line(value)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Refuse a text that does not match a pattern, in a sentence; the document has the pattern."""
+
+    pattern: str
+    message: str
+
+    def __get_pydantic_core_schema__(
+        self, source: type, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(schema) | {"pattern": self.pattern}
+
+    def check(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(self.message)
+        return value
 
 
 def whole_number(value: object) -> object:
@@ -76,9 +99,12 @@ def whole_number(value: object) -> object:
 
 def parse_day(value: object) -> date:
     """Read a date that leaves room for the days that are reckoned from it, on either side."""
-    if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
-        raise ValueError("is not a date such as 2031-05-04")
-    day = date.fromisoformat(value)
+    try:
+        if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
+            raise ValueError
+        day = date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("is not a date such as 2031-05-04") from error
     if not FIRST_DAY <= day <= LAST_DAY:
         raise ValueError(f"is not from {FIRST_DAY} to {LAST_DAY}")
     return day

@@ -13,7 +13,7 @@ from allthing.database.engine import database_is_unresponsive
 from allthing.redis_client import redis_state
 from allthing.runtime.deadlines import deadline
 from allthing.web.rate_limits import limiter
-from allthing.web.typed_views import Out, endpoint
+from allthing.web.typed_views import Out, typed_view
 
 ANSWER_SECONDS = 1
 
@@ -45,7 +45,7 @@ class ReadyAnswer(Out):
 
 
 @bp.get("/")
-@endpoint()
+@typed_view()
 def greet() -> GreetingAnswer:
     """Say what this is."""
     return GreetingAnswer()
@@ -53,7 +53,7 @@ def greet() -> GreetingAnswer:
 
 @bp.get("/healthz")
 @limiter.exempt
-@endpoint()
+@typed_view()
 def live() -> LiveAnswer:
     """Say that the process lives; nothing else is asked."""
     return LiveAnswer()
@@ -61,7 +61,7 @@ def live() -> LiveAnswer:
 
 @bp.get("/readyz")
 @limiter.exempt
-@endpoint(answer=ReadyAnswer, statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE))
+@typed_view(answer=ReadyAnswer, statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE))
 def ready() -> ResponseReturnValue:
     """Say whether we can serve: 503 without the database; Redis may be away."""
     database, reason = database_state()

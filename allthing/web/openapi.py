@@ -20,7 +20,7 @@ from pydantic_core.core_schema import ModelSchema
 from werkzeug.routing import Rule
 
 from allthing.database import ID_LENGTH
-from allthing.web.typed_views import JSON, Endpoint, Out, endpoint_of
+from allthing.web.typed_views import JSON, Out, ViewSpec, view_spec
 
 Json = dict[str, Any]
 Names = Mapping[Any, Json]
@@ -31,7 +31,7 @@ ADMIN_PREFIX = "/admin"
 HEALTH_PREFIX = "health."
 UNLIMITED = ("/healthz", "/readyz")
 RETRY_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-BODY_REFUSALS = {
+BODY_ERRORS = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -92,11 +92,11 @@ def show_document() -> ResponseReturnValue:
 def build_document(app: Flask) -> Json:
     """Describe every typed route of the app."""
     routes = list(typed_routes(app))
-    names, schemas = component_schemas([typed for _, _, typed in routes])
+    names, schemas = component_schemas([spec for _, _, spec in routes])
     paths: dict[str, Json] = {}
-    for rule, method, typed in routes:
+    for rule, method, spec in routes:
         path = re.sub(r"<(\w+)>", r"{\1}", rule.rule)
-        paths.setdefault(path, {})[method.lower()] = operation(app, rule, method, typed, names)
+        paths.setdefault(path, {})[method.lower()] = operation(app, rule, method, spec, names)
     key = {"type": "apiKey", "in": "header", "name": "x-admin-key", "description": KEY_DESCRIPTION}
     return {
         "openapi": "3.1.0",
@@ -107,26 +107,26 @@ def build_document(app: Flask) -> Json:
     }
 
 
-def typed_routes(app: Flask) -> Iterator[tuple[Rule, str, Endpoint]]:
+def typed_routes(app: Flask) -> Iterator[tuple[Rule, str, ViewSpec]]:
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
-        typed = endpoint_of(app, rule.endpoint)
+        spec = view_spec(app, rule.endpoint)
         for method in documented_methods(rule):
-            if typed is not None:
-                yield rule, method, typed
+            if spec is not None:
+                yield rule, method, spec
 
 
 def documented_methods(rule: Rule) -> list[str]:
     return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
 
 
-def component_schemas(endpoints: list[Endpoint]) -> tuple[Names, Json]:
+def component_schemas(specs: list[ViewSpec]) -> tuple[Names, Json]:
     """Return a reference to the schema of each class that comes in or goes out, and the schemas."""
     wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "serialization"): None}
-    for typed in endpoints:
-        if typed.answer is not None:
-            wanted[typed.answer, "serialization"] = None
-        if typed.body is not None:
-            wanted[typed.body, "validation"] = None
+    for spec in specs:
+        if spec.answer is not None:
+            wanted[spec.answer, "serialization"] = None
+        if spec.body is not None:
+            wanted[spec.body, "validation"] = None
     names, document = models_json_schema(list(wanted), ref_template=REF, schema_generator=Schemas)
     return names, document["$defs"]
 
@@ -144,7 +144,7 @@ def tag(rule: Rule) -> str:
     return str(rule.endpoint.split(".")[-2])
 
 
-def operation(app: Flask, rule: Rule, method: str, typed: Endpoint, names: Names) -> Json:
+def operation(app: Flask, rule: Rule, method: str, spec: ViewSpec, names: Names) -> Json:
     """Describe one method of one route; its words are those of the view's docstring."""
     name = rule.endpoint.rpartition(".")[2]
     methods = [m for r in app.url_map.iter_rules(rule.endpoint) for m in documented_methods(r)]
@@ -156,18 +156,18 @@ def operation(app: Flask, rule: Rule, method: str, typed: Endpoint, names: Names
         "tags": [tag(rule)],
         "parameters": [
             *path_parameters(rule),
-            *parameters("query", typed.query),
-            *parameters("header", typed.headers),
+            *parameters("query", spec.query),
+            *parameters("header", spec.headers),
         ],
-        "responses": responses(rule, typed, names),
+        "responses": responses(rule, spec, names),
     }
     if description:
         described["description"] = description
-    if typed.body is not None:
+    if spec.body is not None:
         described["requestBody"] = {
             "required": True,
-            "description": f"At most {typed.body_limit // 1024} KiB.",
-            "content": {"application/json": {"schema": names[typed.body, "validation"]}},
+            "description": f"At most {spec.body_limit // 1024} KiB.",
+            "content": {"application/json": {"schema": names[spec.body, "validation"]}},
         }
     if rule.rule.startswith(ADMIN_PREFIX):
         described["security"] = [{"adminKey": []}]
@@ -201,34 +201,34 @@ def without_null(schema: Json) -> Json:
     return rest | kinds[0]
 
 
-def responses(rule: Rule, typed: Endpoint, names: Names) -> Json:
+def responses(rule: Rule, spec: ViewSpec, names: Names) -> Json:
     """Return the answer and every refusal that this route may give."""
     described: dict[int, Json] = {}
     problem = {"application/problem+json": {"schema": names[Problem, "serialization"]}}
-    for status in refusals(rule, typed):
+    for status in error_statuses(rule, spec):
         described[status] = {"description": status.phrase, "content": problem}
         if status in RETRY_STATUSES:
             described[status]["headers"] = {"Retry-After": RETRY_AFTER}
-    shape = names[typed.answer, "serialization"] if typed.answer else {"type": "string"}
-    answer = {typed.media_type: {"schema": shape}}
-    for status in typed.statuses:
+    shape = names[spec.answer, "serialization"] if spec.answer else {"type": "string"}
+    answer = {spec.media_type: {"schema": shape}}
+    for status in spec.statuses:
         described[status] = {"description": status.phrase, "content": answer}
     return {str(int(status)): described[status] for status in sorted(described)}
 
 
-def refusals(rule: Rule, typed: Endpoint) -> set[HTTPStatus]:
+def error_statuses(rule: Rule, spec: ViewSpec) -> set[HTTPStatus]:
     """Return the statuses of all errors: those of the route's rules and those of its kind."""
-    found = set(typed.refusals)
+    found = set(spec.errors)
     if rule.rule not in UNLIMITED:
         found.add(HTTPStatus.TOO_MANY_REQUESTS)
     if not rule.endpoint.startswith(HEALTH_PREFIX):
         found.add(HTTPStatus.SERVICE_UNAVAILABLE)
     if rule.arguments:
         found.add(HTTPStatus.NOT_FOUND)
-    if typed.query is not None:
+    if spec.query is not None:
         found.add(HTTPStatus.UNPROCESSABLE_ENTITY)
-    if typed.body is not None:
-        found |= BODY_REFUSALS
+    if spec.body is not None:
+        found |= BODY_ERRORS
     if rule.rule.startswith(ADMIN_PREFIX):
         found.add(HTTPStatus.UNAUTHORIZED)
     return found

@@ -1,4 +1,4 @@
-"""The one way in: every body and query string is read, bounded and checked here."""
+"""Request data: every body, query string and header is read, bounded and checked here."""
 
 import json
 import re
@@ -19,12 +19,12 @@ from werkzeug.exceptions import (
 from werkzeug.http import parse_options_header
 
 from allthing.errors import Invalid
+from allthing.web.validation_messages import describe_errors
 
-BODY_LIMIT = 1024 * 1024
-MAX_DEPTH = 20
-MAX_ERRORS_SHOWN = 5
+BODY_LIMIT = 1024 * 1024  # bytes
+MAX_DEPTH = 20  # levels of nesting
 
-UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of surrogate pairs
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -104,7 +104,7 @@ def read_headers(model: type[Model]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise BadRequest(describe(error)) from error
+        raise BadRequest(describe_errors(error)) from error
 
 
 @cache
@@ -113,20 +113,11 @@ def names_of(model: type[BaseModel]) -> list[str]:
 
 
 def validate(model: type[Model], value: object) -> Model:
+    """Read `value` as `model`. Raises `Invalid` with a sentence for each fault."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise Invalid(describe(error)) from error
-
-
-def describe(error: ValidationError) -> str:
-    """Say in one string what is wrong, as in `rankedChoices: needs at least 2 entries`."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    lines = []
-    for item in found[:MAX_ERRORS_SHOWN]:
-        place = ".".join(str(part) for part in item["loc"]) or "body"
-        lines.append(f"{place}: {item['msg'].removeprefix('Value error, ')}")
-    return "; ".join(lines)
+        raise Invalid(describe_errors(error)) from error
 
 
 def parse_json(body: bytes) -> object:

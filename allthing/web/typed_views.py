@@ -44,8 +44,8 @@ class Out(BaseModel):
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """What a view takes, gives and may refuse with, beside what every view may.
+class ViewSpec:
+    """What a view takes and gives, and its errors beside those of every view.
 
     `answer` is None for what is not JSON.
     """
@@ -56,12 +56,12 @@ class Endpoint:
     answer: type[BaseModel] | None
     media_type: str
     statuses: frozenset[HTTPStatus]
-    refusals: frozenset[HTTPStatus]
+    errors: frozenset[HTTPStatus]
     body_limit: int
 
 
-def endpoint(
-    *refusals: HTTPStatus,
+def typed_view(
+    *errors: HTTPStatus,
     answer: type[BaseModel] | None = None,
     media_type: str = JSON,
     statuses: Iterable[HTTPStatus] = (HTTPStatus.OK,),
@@ -70,7 +70,7 @@ def endpoint(
     """Make a view of a function that may take `body`, `query`, `headers`; it returns its answer.
 
     Args:
-        refusals: statuses that the view's rules refuse with, beyond 404 for an id in the path
+        errors: statuses that the view's rules refuse with, beyond 404 for an id in the path
             and 422 for input.
         answer: the shape of the answer, where the function returns it written already.
         media_type: what the answer is in; other than JSON, the function writes it as a response.
@@ -80,25 +80,25 @@ def endpoint(
 
     def decorate(view: View) -> Callable[..., ResponseReturnValue]:
         hints = inspect.get_annotations(view)
-        typed = Endpoint(
+        spec = ViewSpec(
             body=hints.get("body"),
             query=hints.get("query"),
             headers=hints.get("headers"),
             answer=answer or (hints["return"] if media_type == JSON else None),
             media_type=media_type,
             statuses=frozenset(statuses),
-            refusals=frozenset(refusals),
+            errors=frozenset(errors),
             body_limit=body_limit,
         )
 
         @functools.wraps(view)
         def call(**arguments: Any) -> ResponseReturnValue:
-            if typed.headers is not None:
-                arguments["headers"] = read_headers(typed.headers)
-            if typed.query is not None:
-                arguments["query"] = read_query(typed.query)
-            if typed.body is not None:
-                arguments["body"] = read_body(typed.body, typed.body_limit)
+            if spec.headers is not None:
+                arguments["headers"] = read_headers(spec.headers)
+            if spec.query is not None:
+                arguments["query"] = read_query(spec.query)
+            if spec.body is not None:
+                arguments["body"] = read_body(spec.body, spec.body_limit)
             given: ResponseReturnValue | BaseModel = retry_once(
                 functools.partial(view, **arguments)
             )
@@ -106,13 +106,13 @@ def endpoint(
                 return Response(given.model_dump_json(), content_type=JSON)
             return given
 
-        call.__dict__["endpoint"] = typed
+        call.__dict__["spec"] = spec
         return call
 
     return decorate
 
 
-def endpoint_of(app: Flask, name: str) -> Endpoint | None:
-    """Return what the view of a Flask endpoint takes and gives; None if it is not typed."""
-    typed: Endpoint | None = getattr(app.view_functions.get(name), "endpoint", None)
-    return typed
+def view_spec(app: Flask, name: str) -> ViewSpec | None:
+    """Return what the view of a Flask endpoint takes and gives; None if it is not spec."""
+    spec: ViewSpec | None = getattr(app.view_functions.get(name), "spec", None)
+    return spec
