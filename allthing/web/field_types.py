@@ -99,15 +99,21 @@ def whole_number(value: object) -> object:
 
 def parse_day(value: object) -> date:
     """Read a date that leaves room for the days that are reckoned from it, on either side."""
-    try:
-        if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
-            raise ValueError
-        day = date.fromisoformat(value)
-    except ValueError as error:
-        raise ValueError("is not a date such as 2031-05-04") from error
+    if not isinstance(value, str) or not is_date(value):
+        raise ValueError("is not a date such as 2031-05-04")
+    day = date.fromisoformat(value)
     if not FIRST_DAY <= day <= LAST_DAY:
         raise ValueError(f"is not from {FIRST_DAY} to {LAST_DAY}")
     return day
+
+
+def is_date(text: str) -> bool:
+    """Tell whether a text is a date as the API writes one; Python reads other forms as well."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return bool(ISO_DATE.fullmatch(text))
 
 
 # Lengths are those of a text as it is sent: they stand before the cleaner.
