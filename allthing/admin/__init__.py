@@ -1,4 +1,4 @@
-"""The guarded door: THE GATE. Nobody gets in without a key, nothing gets out unaudited."""
+"""Admin blueprint: authenticates every request and commits each change with its audit row."""
 
 import logging
 from http import HTTPStatus
@@ -29,7 +29,7 @@ from allthing.admin.audit import (
     require_audited_views,
 )
 from allthing.admin.auth import require_admin
-from allthing.admin.throttling import limit_guessing
+from allthing.admin.throttling import throttle_wrong_keys
 from allthing.config import settings
 from allthing.database import db
 from allthing.database.transactions import retry_once
@@ -58,22 +58,23 @@ for section in (
 
 
 @bp.before_request
-def guard() -> None:
+def authenticate() -> None:
+    """Let only requests with an admin key reach a view."""
     set_deadline(settings().db_statement_timeout)  # an import is no vote: it may take long
-    retry_once(limit_guessing)
+    retry_once(throttle_wrong_keys)
     require_admin()
 
 
 @bp.after_request
 def commit_with_audit(response: Response) -> Response:
-    """Commit what the view did together with its audit row, or only the row of a refusal.
+    """Commit what the view did together with its audit row, or only the row of a failure.
 
     If the row can't be written, neither is the change, and the answer says so.
     """
     what = audited_view(current_app, request.endpoint)
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         what = Audited(REFUSED_KEY, what.entity_type if what else None)
-    if what is None or "admin" not in g:  # a read, or refused by a limit before the gate
+    if what is None or "admin" not in g:  # a read, or refused before it was authenticated
         return response
     if response.status_code < HTTPStatus.BAD_REQUEST:
         try:

@@ -24,7 +24,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Audited:
-    """What a view does, as the audit names it."""
+    """What a view or a command does, as the audit names it."""
 
     action: str
     entity_type: str | None
@@ -33,20 +33,20 @@ class Audited:
 def audited(action: str, entity_type: str | None = None) -> Callable[[View], View]:
     """Name the action of a view. Without this a view that changes anything can't be served."""
 
-    def mark(view: View) -> View:
+    def decorate(view: View) -> View:
         view.__dict__["audited"] = Audited(action, entity_type)
         return view
 
-    return mark
+    return decorate
 
 
 def audited_view(app: Flask, endpoint: str | None) -> Audited | None:
-    marked: Audited | None = getattr(app.view_functions.get(endpoint or ""), "audited", None)
-    return marked
+    found: Audited | None = getattr(app.view_functions.get(endpoint or ""), "audited", None)
+    return found
 
 
 def require_audited_views(app: Flask, prefix: str) -> None:
-    """Stop the app if a route below `prefix` may change something and has no action's name."""
+    """Raise `RuntimeError` if a route below `prefix` may change something and is not `@audited`."""
     for rule in app.url_map.iter_rules():
         changes = (rule.methods or set()) - READING_METHODS
         if rule.rule.startswith(prefix) and changes and not audited_view(app, rule.endpoint):
@@ -69,7 +69,7 @@ def log_admin_action(
             ip_address=admin.address,
             user_agent=admin.user_agent,
             changes=change.changes,
-            details={"admin": admin.key_name, "via": admin.door, **change.details},
+            details={"admin": admin.key_name, "via": admin.via, **change.details},
             success=error is None,
             error_message=error,
         )

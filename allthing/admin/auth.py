@@ -11,7 +11,7 @@ from allthing.config import settings
 from allthing.errors import Problem, Unavailable
 from allthing.web.client_address import client_address
 
-USER_AGENT_LENGTH = 256
+USER_AGENT_LENGTH = 256  # characters that are kept
 KEY_HEADERS = ("x-admin-key", "xadminkey")  # the stock cron job sends the second
 
 
@@ -29,11 +29,14 @@ class AdminContext:
     key_hash: str | None
     address: str | None
     user_agent: str | None
-    door: str = "http"
+    via: str = "http"
 
 
 def require_admin() -> None:
-    """Let a request pass with one of the configured keys, and note whose it is in `g.admin`."""
+    """Let a request pass with one of the configured keys, and note whose it is in `g.admin`.
+
+    Raises `Unauthorized`, and `Unavailable` if no key is configured.
+    """
     presented = hash_of_key()
     g.admin = AdminContext(
         key_name=None,
@@ -44,7 +47,7 @@ def require_admin() -> None:
     known = settings().admin_key_hashes
     if not known:
         raise Unavailable("administration is off: no admin key is configured")
-    matches = [name for key_hash, name in known.items() if equal(key_hash, presented)]
+    matches = [name for key_hash, name in known.items() if is_same(key_hash, presented)]
     if not matches:
         raise Unauthorized("the admin key is missing or wrong", {"WWW-Authenticate": "ApiKey"})
     g.admin = AdminContext(matches[0], presented, g.admin.address, g.admin.user_agent)
@@ -65,5 +68,5 @@ def hash_of_key() -> str | None:
     return hashlib.sha256(key).hexdigest() if values else None
 
 
-def equal(known: str, presented: str | None) -> bool:
+def is_same(known: str, presented: str | None) -> bool:
     return hmac.compare_digest(known.encode(), (presented or "").encode())

@@ -1,4 +1,4 @@
-"""What more than one section of the guarded door takes in or gives out."""
+"""Schemas that several admin views take or give."""
 
 from collections.abc import Sequence
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""How many wrong keys a client may try: counted where they are audited, in the database.
+"""Throttling of wrong keys: counted where they are audited, in the database.
 
 So it is one count for all replicas, and holds while Redis is away.
 """
@@ -19,21 +19,21 @@ from allthing.web.client_address import client_address, network_of
 from allthing.web.rate_limits import TooManyRequests
 
 
-def limit_guessing() -> None:
-    """Raise TooManyRequests if as many wrong keys came from the client as it may try.
+def throttle_wrong_keys() -> None:
+    """Raise `TooManyRequests` if as many wrong keys came from the client as it may try.
 
-    The right key is refused as well then, or guessing could go on. What is refused here is not
+    The right key is refused as well then, or trying could go on. What is refused here is not
     audited: there would be no end of rows.
     """
     for limit in parse_many(settings().admin_rate_limit):
         window, moment = timedelta(seconds=limit.get_expiry()), now()
-        refused = refusals(moment - window)
+        refused = wrong_key_times(moment - window)
         if len(refused) >= limit.amount:
             over = refused[limit.amount - 1] + window - moment
             raise TooManyRequests(limit, over.total_seconds())
 
 
-def refusals(since: datetime) -> list[datetime]:
+def wrong_key_times(since: datetime) -> list[datetime]:
     """Return when wrong keys of the client were refused, the newest first."""
     address, row = client_address(), AdminAuditLog
     if isinstance(address, IPv4Address):

@@ -18,7 +18,7 @@ from allthing.models.changes import record_change
 
 @dataclass(frozen=True)
 class Entry:
-    """A category or template as the door read it; `fault` says why it could not."""
+    """A category or template as it was read; `fault` says why it could not be."""
 
     type: str
     key: str

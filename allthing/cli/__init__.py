@@ -1,4 +1,4 @@
-"""The operator's door: what `flask` does by hand. Same rules, same audit as over HTTP."""
+"""Commands of `flask` for operators, with the same rules and the same audit as over HTTP."""
 
 from flask import Flask
 
@@ -6,11 +6,11 @@ from allthing.cli import (
     audit_logs,
     catalog,
     check,
-    days,
     demo,
     export,
     instances,
     recount,
+    rollover,
     snapshots,
     votes,
 )
@@ -24,8 +24,8 @@ COMMANDS = (
     votes.votes,
     audit_logs.audit_logs,
     export.export,
-    days.rollover,
-    days.close,
+    rollover.rollover,
+    rollover.close,
     instances.close_instance,
     instances.replace_instance,
     instances.update_instance_category,

@@ -6,7 +6,7 @@ import click
 
 from allthing.admin.audit_logs import AuditLogOut, AuditLogQuery, find_audit_logs
 from allthing.cli.commands import command
-from allthing.cli.output import Answer, listed
+from allthing.cli.output import Output, table
 
 
 @command("audit-logs")
@@ -16,14 +16,14 @@ from allthing.cli.output import Answer, listed
 @click.option("--entity-id", default=None)
 @click.option("--admin-key-hash", default=None)
 @click.option("--failed", is_flag=True, help="Only actions that failed.")
-def audit_logs(failed: bool, **filters: Any) -> Answer:
+def audit_logs(failed: bool, **filters: Any) -> Output:
     """Show who did what, newest first.
 
     Columns: UTC time, who, action, entity id, result.
     """
     query = AuditLogQuery.model_construct(**filters, success=False if failed else None)
     rows = [AuditLogOut.model_validate(row) for row in find_audit_logs(query)[0]]
-    return listed(rows, columns)
+    return table(rows, columns)
 
 
 def columns(row: AuditLogOut) -> tuple[object, ...]:

@@ -16,12 +16,12 @@ from allthing.catalog import categories as category_rules
 from allthing.catalog import deletion
 from allthing.catalog import templates as template_rules
 from allthing.cli.commands import audited_command, command
-from allthing.cli.output import Answer, aligned, listed, short
+from allthing.cli.output import Output, aligned, short, table
 from allthing.web.request_data import validate
 
 
 @command("categories")
-def categories() -> Answer:
+def categories() -> Output:
     """List all categories as a tree.
 
     Columns: id, name, key.
@@ -29,7 +29,7 @@ def categories() -> Answer:
     nodes = list(walk(category_tree()))
     rows = [(node.id, "  " * depth + short(node.name, 30), node.key) for node, depth in nodes]
     flat = [node.model_dump(mode="json", exclude={"sub_categories"}) for node, _ in nodes]
-    return Answer(flat, aligned(rows))
+    return Output(flat, aligned(rows))
 
 
 def walk(nodes: Sequence[CategoryNode], depth: int = 0) -> Iterator[tuple[CategoryNode, int]]:
@@ -41,14 +41,14 @@ def walk(nodes: Sequence[CategoryNode], depth: int = 0) -> Iterator[tuple[Catego
 @command("templates")
 @click.option("--category-id", default=None, help="Only those of this category.")
 @click.option("--active/--resting", default=None, help="Only those that recur, or do not.")
-def templates(category_id: str | None, active: bool | None) -> Answer:
+def templates(category_id: str | None, active: bool | None) -> Output:
     """List templates by category and key.
 
     Columns: id, active or resting, type, days open, title.
     """
     query = validate(TemplateQuery, {"categoryId": category_id, "isActive": active})
     found = template_rules.list_templates(**query.model_dump())
-    return listed(
+    return table(
         [TemplateOut.model_validate(template) for template in found],
         lambda template: (
             template.id,
@@ -65,32 +65,32 @@ def templates(category_id: str | None, active: bool | None) -> Answer:
 @click.option("--name", required=True)
 @click.option("--sort-order", default=0, show_default=True)
 @click.option("--parent-category-id", default=None, help="Leave out for a top-level category.")
-def create_category(key: str, name: str, sort_order: int, parent_category_id: str | None) -> Answer:
+def create_category(key: str, name: str, sort_order: int, parent_category_id: str | None) -> Output:
     """Add a category."""
     fields = {"key": key, "name": name, "sortOrder": sort_order}
     body = validate(CategoryIn, fields | {"parentCategoryId": parent_category_id})
     category = category_rules.create_category(**body.model_dump())
     done = ChangedCategoryAnswer(category=category)
-    return Answer(done, [f"category {key} created: {done.category.id}"])
+    return Output(done, [f"category {key} created: {done.category.id}"])
 
 
 @audited_command("update-template-category", "template_updated", "template")
 @click.argument("template_id", metavar="ID")
 @click.option("--category-id", required=True, help="Where the template moves to.")
-def update_template_category(template_id: str, category_id: str) -> Answer:
+def update_template_category(template_id: str, category_id: str) -> Output:
     """Move a template to another category; its polls stay where they are."""
     body = validate(TemplateChangesIn, {"categoryId": category_id})
     template = template_rules.update_template(template_id, body.model_dump())
     done = ChangedTemplateAnswer(template=template)
-    return Answer(done, [f"template {template_id} is in category {category_id} now"])
+    return Output(done, [f"template {template_id} is in category {category_id} now"])
 
 
 @audited_command("delete-template", "template_deleted", "template")
 @click.argument("template_id", metavar="ID")
 @click.option("--force", is_flag=True, help="Delete its polls as well, votes and results included.")
-def delete_template(template_id: str, force: bool) -> Answer:
+def delete_template(template_id: str, force: bool) -> Output:
     """Delete a template and its plans; one that has had polls only with --force."""
     done = DeletedTemplateAnswer.model_validate(deletion.delete_template(template_id, force=force))
     gone = done.cascade_deleted
     counts = f"{gone.instances} polls, {gone.plans} plans, {gone.votes} votes"
-    return Answer(done, [f"template {done.deleted_template.key} deleted, with {counts}"])
+    return Output(done, [f"template {done.deleted_template.key} deleted, with {counts}"])

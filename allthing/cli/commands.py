@@ -1,4 +1,4 @@
-"""How a command runs: its answer is printed, a refusal is one sentence, a change is audited.
+"""Running commands: output is printed, a refusal is one sentence, a change is audited.
 
 A change is committed here, together with its audit row. So a command that is not made by
 `audited_command` can't save anything, and one that is can't skip the audit.
@@ -18,16 +18,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from allthing.admin.audit import Audited, log_admin_action
 from allthing.admin.auth import AdminContext
-from allthing.cli.output import Answer, show
+from allthing.cli.output import Output, show
 from allthing.database import db
 from allthing.errors import Problem, as_problem
 from allthing.models.changes import Change, recorded_change
 
-Work = Callable[..., Answer | None]
+Work = Callable[..., Output | None]
 
 
 def command(name: str) -> Callable[[Work], click.Command]:
-    """Make a command of a function that returns its answer, or None if it wrote it itself."""
+    """Make a command of a function that returns its output, or None if it wrote it itself."""
     return lambda work: make_command(name, work)
 
 
@@ -44,7 +44,7 @@ def audited_command(
 
     def decorate(work: Work) -> click.Command:
         @functools.wraps(work)
-        def audited_work(**arguments: Any) -> Answer | None:
+        def audited_work(**arguments: Any) -> Output | None:
             if arguments.get("dry_run"):
                 return work(**arguments)
             entity_id = arguments.get(f"{what.entity_type}_id")
@@ -60,14 +60,14 @@ def audited_command(
 def make_command(name: str, work: Work) -> click.Command:
     @functools.wraps(work)
     def run(as_json: bool, **arguments: Any) -> None:
-        refuse_bytes(arguments)
+        require_utf8(arguments)
         try:
-            answer = work(**arguments)
+            output = work(**arguments)
         except (Problem, SQLAlchemyError) as error:
             refuse(error, as_json)
-        if answer is not None:
-            show(answer, as_json)
-            click.get_current_context().exit(int(answer.is_bad_news))
+        if output is not None:
+            show(output, as_json)
+            click.get_current_context().exit(int(output.has_failed))
 
     made = click.command(name)(with_appcontext(run))
     json_flag = click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document.")
@@ -75,7 +75,7 @@ def make_command(name: str, work: Work) -> click.Command:
     return made
 
 
-def refuse_bytes(arguments: dict[str, Any]) -> None:
+def require_utf8(arguments: dict[str, Any]) -> None:
     """Refuse, as a wrong call, an argument that came in another encoding than UTF-8."""
     for value in arguments.values():
         if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
@@ -93,15 +93,15 @@ def refuse(error: Problem | SQLAlchemyError, as_json: bool) -> NoReturn:
 
 
 def run_audited(
-    what: Audited, entity_id: str | None, work: Callable[[], Answer | None]
-) -> Answer | None:
+    what: Audited, entity_id: str | None, work: Callable[[], Output | None]
+) -> Output | None:
     """Commit what `work` does and its audit row together; whatever ends it, the row alone.
 
     A wrong call is no attempt: it leaves no row. Nor can a database that is away keep one.
     """
-    g.admin = AdminContext(f"uid {os.getuid()}", None, None, None, door="cli")
+    g.admin = AdminContext(f"uid {os.getuid()}", None, None, None, via="cli")
     try:
-        answer = work()
+        output = work()
         log_admin_action(g.admin, what, commanded_change(entity_id))
         db.session.commit()
     except click.UsageError:
@@ -110,10 +110,10 @@ def run_audited(
         db.session.rollback()
         change = commanded_change(entity_id)
         change.changes = None
-        log_admin_action(g.admin, what, change, error=sentence(fault))
+        log_admin_action(g.admin, what, change, error=describe_fault(fault))
         db.session.commit()
         raise
-    return answer
+    return output
 
 
 def commanded_change(entity_id: str | None) -> Change:
@@ -128,7 +128,7 @@ def commanded_change(entity_id: str | None) -> Change:
     return change
 
 
-def sentence(fault: BaseException) -> str:
+def describe_fault(fault: BaseException) -> str:
     problem = as_problem(fault) if isinstance(fault, SQLAlchemyError) else fault
     if isinstance(problem, Problem):
         return problem.detail

@@ -4,11 +4,11 @@ import click
 
 from allthing.catalog import demo
 from allthing.cli.commands import audited_command, command
-from allthing.cli.output import Answer
+from allthing.cli.output import Output
 
 
 @audited_command("seed-demo", "demo_seeded")
-def seed_demo() -> Answer:
+def seed_demo() -> Output:
     """Load a few categories and templates into an empty database."""
     loaded = demo.seed_demo()
     counts = {"categories": loaded.categories, "templates": loaded.templates}
@@ -17,13 +17,13 @@ def seed_demo() -> Answer:
         if loaded.categories
         else "the database has categories already: demo left out"
     )
-    return Answer(counts, [line])
+    return Output(counts, [line])
 
 
 @command("try-it")
 @click.option("--url", required=True, help="Where the service is reached.")
 @click.option("--admin-key", required=True)
-def try_it(url: str, admin_key: str) -> Answer:
+def try_it(url: str, admin_key: str) -> Output:
     """Print commands to paste: today's polls, a vote, an admin call."""
     lines = demo.commands_to_try(url, admin_key)
-    return Answer(lines, lines)
+    return Output(lines, lines)

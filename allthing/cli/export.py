@@ -13,7 +13,7 @@ from allthing.admin.presets import PresetOut
 from allthing.admin.schemas import CategoryOut, InstanceOut, PlanOut, TemplateOut, to_json
 from allthing.admin.snapshots import SnapshotOut
 from allthing.cli.commands import command
-from allthing.cli.output import Answer
+from allthing.cli.output import Output
 from allthing.database import begin_consistent_read, db
 from allthing.models import (
     PollCategory,
@@ -58,7 +58,7 @@ PARTS: dict[str, tuple[type[Out], Select[Any]]] = {
     default="-",
     help="The file to write, replaced in one step.  [default: standard output]",
 )
-def export(output: str) -> Answer | None:
+def export(output: str) -> Output | None:
     """Write all but the ballots as one JSON document.
 
     Categories, presets, templates, plans, polls and snapshots, as they stand at one moment. It may
@@ -74,7 +74,7 @@ def export(output: str) -> Answer | None:
     if output == "-":
         click.echo(f"exported {summary}", err=True)
         return None
-    return Answer({"output": output} | counts, [f"exported to {output}: {summary}"])
+    return Output({"output": output} | counts, [f"exported to {output}: {summary}"])
 
 
 def write_export(output: str) -> dict[str, int]:

@@ -15,7 +15,7 @@ from allthing.admin.instances import (
 from allthing.admin.schemas import InstanceOut, PlanOut
 from allthing.cli.commands import audited_command, command
 from allthing.cli.options import DAY, limit_option
-from allthing.cli.output import Answer, first, listed, short
+from allthing.cli.output import Output, limited, short, table
 from allthing.database import db
 from allthing.models import PollInstance, PollPlan
 from allthing.models.schedule import STATUSES
@@ -28,7 +28,7 @@ from allthing.web.request_data import validate
 @click.option("--status", type=click.Choice(STATUSES, case_sensitive=False))
 @click.option("--template-id", default=None, help="Only those of this template.")
 @limit_option
-def instances(limit: int, **filters: object) -> Answer:
+def instances(limit: int, **filters: object) -> Output:
     """List polls, newest first.
 
     Columns: id, first day, last day, status, title.
@@ -41,8 +41,8 @@ def instances(limit: int, **filters: object) -> Answer:
         .limit(limit + 1)
         .options(selectinload(PollInstance.options))
     ).all()
-    return listed(
-        [InstanceOut.model_validate(instance) for instance in first(found, limit)],
+    return table(
+        [InstanceOut.model_validate(instance) for instance in limited(found, limit)],
         lambda poll: (poll.id, poll.poll_date, poll.close_date, poll.status, short(poll.title, 30)),
     )
 
@@ -52,7 +52,7 @@ def instances(limit: int, **filters: object) -> Answer:
 @click.option("--from", "since", type=DAY, help="The first day.")
 @click.option("--to", "until", type=DAY, help="The last day.")
 @limit_option
-def plans(template_id: str | None, since: date | None, until: date | None, limit: int) -> Answer:
+def plans(template_id: str | None, since: date | None, until: date | None, limit: int) -> Output:
     """List what is planned, by date.
 
     Columns: date, template id, what it changes.
@@ -65,8 +65,8 @@ def plans(template_id: str | None, since: date | None, until: date | None, limit
     if until is not None:
         query = query.where(PollPlan.poll_date <= until)
     found = db.session.scalars(query.limit(limit + 1).options(selectinload(PollPlan.options))).all()
-    return listed(
-        [PlanOut.model_validate(plan) for plan in first(found, limit)],
+    return table(
+        [PlanOut.model_validate(plan) for plan in limited(found, limit)],
         lambda plan: (plan.poll_date, plan.template_id, change_of(plan)),
     )
 
@@ -81,27 +81,27 @@ def change_of(plan: PlanOut) -> str:
 
 @audited_command("close-instance", "instance_closed", "instance")
 @click.argument("instance_id", metavar="ID")
-def close_instance(instance_id: str) -> Answer:
+def close_instance(instance_id: str) -> Output:
     """Close one poll and freeze its result."""
     done = ClosedInstanceAnswer.model_validate(polls.close_instance(instance_id))
     kept = "its result is kept" if done.snapshot_created else "too few ballots to keep a result"
-    return Answer(done, [f"poll {instance_id} closed: {kept}"])
+    return Output(done, [f"poll {instance_id} closed: {kept}"])
 
 
 @audited_command("replace-instance", "instance_replaced", "instance")
 @click.argument("instance_id", metavar="ID")
-def replace_instance(instance_id: str) -> Answer:
+def replace_instance(instance_id: str) -> Output:
     """Close one poll and open another in its place, as its template is now."""
     done = ReplacedInstanceAnswer.model_validate(polls.replace_instance(instance_id))
-    return Answer(done, [f"poll {instance_id} closed, replaced by {done.new_instance_id}"])
+    return Output(done, [f"poll {instance_id} closed, replaced by {done.new_instance_id}"])
 
 
 @audited_command("update-instance-category", "instance_category_updated", "instance")
 @click.argument("instance_id", metavar="ID")
 @click.option("--category-id", required=True, help="Where the poll moves to.")
-def update_instance_category(instance_id: str, category_id: str) -> Answer:
+def update_instance_category(instance_id: str, category_id: str) -> Output:
     """Move one poll to another category; its template stays where it is."""
     body = validate(InstanceChangesIn, {"categoryId": category_id})
     instance = polls.move_instance(instance_id, body.category_id)
     done = MovedInstanceAnswer(instance_id=instance.id, category_id=instance.category_id)
-    return Answer(done, [f"poll {instance_id} is in category {category_id} now"])
+    return Output(done, [f"poll {instance_id} is in category {category_id} now"])

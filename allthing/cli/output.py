@@ -1,4 +1,4 @@
-"""What commands print: aligned lines for people, or one JSON document for programs."""
+"""Output of commands: aligned lines for people, or one JSON document for programs."""
 
 import json
 import unicodedata
@@ -14,35 +14,35 @@ Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a command answers: `data` with --json, else `lines`; bad news exits with 1."""
+class Output:
+    """What a command prints: `data` with --json, else `lines`; it exits with 1 if it has failed."""
 
     data: object
     lines: Iterable[str]
-    is_bad_news: bool = False
+    has_failed: bool = False
 
 
-def show(answer: Answer, as_json: bool) -> None:
+def show(output: Output, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(answer.data, default=written, indent=2))
+        click.echo(json.dumps(output.data, default=to_json, indent=2))
         return
-    for line in answer.lines:
+    for line in output.lines:
         click.echo(line)
 
 
-def written(model: object) -> Any:
+def to_json(model: object) -> Any:
     """Write a model as HTTP does, without `ok`: the exit code says that."""
     if not isinstance(model, BaseModel):
         raise TypeError(f"{type(model).__name__} is nothing that commands print")
     return model.model_dump(mode="json", exclude={"ok"})
 
 
-def listed(found: Sequence[Row], columns: Callable[[Row], Sequence[object]]) -> Answer:
-    """Answer with an array, or with a line per row whose columns are aligned."""
-    return Answer(found, aligned([columns(row) for row in found]))
+def table(found: Sequence[Row], columns: Callable[[Row], Sequence[object]]) -> Output:
+    """Print an array, or a line per row whose columns are aligned."""
+    return Output(found, aligned([columns(row) for row in found]))
 
 
-def first(found: Sequence[Row], limit: int) -> Sequence[Row]:
+def limited(found: Sequence[Row], limit: int) -> Sequence[Row]:
     """Return the first `limit` rows, and say on standard error if there are more."""
     if len(found) > limit:
         click.echo(f"there are more than these {limit}: see --limit", err=True)

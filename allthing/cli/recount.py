@@ -6,7 +6,7 @@ import click
 
 from allthing.cli.commands import command
 from allthing.cli.options import DAY
-from allthing.cli.output import Answer, aligned, short
+from allthing.cli.output import Output, aligned, short
 from allthing.database import begin_consistent_read
 from allthing.results.verification import recount as recount_poll
 from allthing.results.verification import recount_closed
@@ -35,7 +35,7 @@ class VerifiedOut(Out):
 
 @command("recount")
 @click.argument("instance_id", metavar="ID")
-def recount(instance_id: str) -> Answer:
+def recount(instance_id: str) -> Output:
     """Count a closed poll again; exit with 1 if its snapshot says otherwise.
 
     A line for each field that differs.
@@ -45,13 +45,13 @@ def recount(instance_id: str) -> Answer:
     news = f"{len(found.differences)} fields differ" if found.differences else "is the same"
     summary = f"{found.ballots} ballots counted again, snapshot v{found.version}: {news}"
     lines = [*aligned([(text,) for text in found.differences]), summary]
-    return Answer(RecountOut.model_validate(found), lines, bool(found.differences))
+    return Output(RecountOut.model_validate(found), lines, bool(found.differences))
 
 
 @command("verify-results")
 @click.option("--all", "every", is_flag=True, help="All closed polls.")
 @click.option("--date", "day", type=DAY, help="Only those that began on this day.")
-def verify_results(every: bool, day: date | None) -> Answer:
+def verify_results(every: bool, day: date | None) -> Output:
     """Count closed polls again; exit with 1 if any snapshot says otherwise.
 
     A line for each poll that differs or has no snapshot, then the sums. Columns: id, first day,
@@ -72,7 +72,7 @@ def verify_results(every: bool, day: date | None) -> Answer:
     rows = [(this.poll_id, this.poll_date, news(this), short(this.title, 30)) for this in worse]
     counts = f"{differing} differ, {done.without_snapshot} have no snapshot"
     summary = f"{polls} closed polls counted again: {counts}"
-    return Answer(done, [*aligned(rows), summary], differing > 0)
+    return Output(done, [*aligned(rows), summary], differing > 0)
 
 
 def news(found: RecountOut) -> str:

@@ -1,4 +1,4 @@
-"""Kept results: listed, searched for gaps, taken anew."""
+"""Kept results: table, searched for gaps, taken anew."""
 
 import click
 from sqlalchemy import func, select
@@ -7,7 +7,7 @@ from allthing.admin.auth import acting_admin
 from allthing.admin.snapshots import MissingAnswer, RegeneratedAnswer, SnapshotRow
 from allthing.cli.commands import audited_command, command
 from allthing.cli.options import limit_option
-from allthing.cli.output import Answer, aligned, first, listed, short
+from allthing.cli.output import Output, aligned, limited, short, table
 from allthing.database import db
 from allthing.models import PollInstance, PollResultSnapshot, VoteBallot
 from allthing.results import snapshots as results
@@ -16,7 +16,7 @@ from allthing.results import snapshots as results
 @command("snapshots")
 @click.option("--instance-id", default=None, help="Only those of this poll.")
 @limit_option
-def snapshots(instance_id: str | None, limit: int) -> Answer:
+def snapshots(instance_id: str | None, limit: int) -> Output:
     """List kept results, newest first.
 
     Columns: poll id, version, reason, ballots, UTC time, who asked. Results: see `export`.
@@ -26,8 +26,8 @@ def snapshots(instance_id: str | None, limit: int) -> Answer:
     query = select(*columns).order_by(*newest, PollResultSnapshot.id).limit(limit + 1)
     if instance_id is not None:
         query = query.where(PollResultSnapshot.instance_id == instance_id)
-    found = first(db.session.execute(query).all(), limit)
-    return listed(
+    found = limited(db.session.execute(query).all(), limit)
+    return table(
         [SnapshotRow.model_validate(row) for row in found],
         lambda row: (
             row.instance_id,
@@ -41,7 +41,7 @@ def snapshots(instance_id: str | None, limit: int) -> Answer:
 
 
 @command("find-missing-snapshots")
-def find_missing() -> Answer:
+def find_missing() -> Output:
     """List and count closed polls without result.
 
     Columns: id, first day, ballots, title. Polls with fewer than MIN_VOTES ballots stay in it.
@@ -68,18 +68,18 @@ def find_missing() -> Answer:
         }
         for row in found
     ]
-    return Answer(data, [*aligned(rows), count])
+    return Output(data, [*aligned(rows), count])
 
 
 @audited_command("create-missing-snapshots", "snapshots_created", "snapshot")
-def create_missing() -> Answer:
+def create_missing() -> Output:
     """Take the snapshot of each closed poll that has none."""
     done = MissingAnswer.of(results.create_missing(acting_admin()))
-    return Answer(done, [done.message])
+    return Output(done, [done.message])
 
 
 @audited_command("regenerate-snapshots", "snapshots_regenerated", "snapshot")
-def regenerate() -> Answer:
+def regenerate() -> Output:
     """Count all closed polls again; where the result differs, it becomes a new version."""
     done = RegeneratedAnswer.of(results.regenerate(acting_admin()))
-    return Answer(done, [done.message])
+    return Output(done, [done.message])

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from allthing import cache
 from allthing.cli.commands import audited_command, command
 from allthing.cli.options import DAY
-from allthing.cli.output import Answer, listed, short
+from allthing.cli.output import Output, short, table
 from allthing.database import db, find, lock_until_commit
 from allthing.errors import Invalid, Problem
 from allthing.models import PollInstance, VoteBallot
@@ -40,7 +40,7 @@ class VoteFigures(Out):
 
 @command("votes")
 @click.option("--date", "day", type=DAY, help="When the polls began.  [default: today]")
-def votes(day: date | None) -> Answer:
+def votes(day: date | None) -> Output:
     """Count the ballots of a day's polls.
 
     Columns: id, title, ballots, distinct rankings, first and last ballot (UTC). A voter has one
@@ -62,7 +62,7 @@ def votes(day: date | None) -> Answer:
         .group_by(PollInstance.id)
         .order_by(PollInstance.title, PollInstance.id)
     )
-    return listed(
+    return table(
         [VoteFigures.model_validate(row) for row in found],
         lambda row: (
             row.instance_id,
@@ -89,7 +89,7 @@ def minute(instant: datetime | None) -> str:
 @click.option("--seed", type=int, help="Make the random ballots the same each time.")
 def test_vote(
     instance_id: str, count: int, rankings: str | None, at_random: bool, seed: int | None
-) -> Answer:
+) -> Output:
     """Cast ballots as new voters. They count like any others, and can't be told from them."""
     if rankings is not None and (at_random or seed is not None):
         raise click.UsageError("--rankings leaves nothing to --random and --seed")
@@ -99,7 +99,7 @@ def test_vote(
     else:
         ballots = [named_choices(instance, rankings)] * count
     cast_all(instance_id, ballots)
-    return Answer(
+    return Output(
         {"instanceId": instance_id, "castCount": count},
         [f"{count} test votes cast in {instance_id}"],
     )

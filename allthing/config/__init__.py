@@ -1,4 +1,4 @@
-"""Settings from the environment: every name, type, default and rule, and nowhere else."""
+"""Settings from the environment: all their names, types, defaults and rules."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from allthing.config.types import (
-    Commas,
+    CommaSeparated,
     Rate,
     Seconds,
     check_origins,
@@ -22,8 +22,8 @@ from allthing.config.types import (
     with_driver,
 )
 
-MINIMUM_SECRET_LENGTH = 32
-MINIMUM_ADMIN_KEY_LENGTH = 16
+MIN_SECRET_LENGTH = 32  # characters
+MIN_ADMIN_KEY_LENGTH = 16  # characters
 SHA256_HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -31,12 +31,12 @@ def sha256_hex(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def kept_secret(file: Path) -> str:
+def demo_secret(file: Path) -> str:
     """Return the secret in `file`, made on first use: it lives as long as the demo's database."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600, exist_ok=False)
-        file.write_text(secrets.token_urlsafe(MINIMUM_SECRET_LENGTH))
+        file.write_text(secrets.token_urlsafe(MIN_SECRET_LENGTH))
     except FileExistsError:
         pass
     except OSError as error:
@@ -69,12 +69,12 @@ class Settings(BaseSettings):
         repr=False,
         description="Signs voter cookies and keys all hashes; at least 32 characters.",
     )
-    secret_key_fallbacks: Commas = Field(
+    secret_key_fallbacks: CommaSeparated = Field(
         default_factory=list,
         repr=False,
         description="Comma list of other secrets, former or next ones, while keys are rotated.",
     )
-    admin_keys: Commas = Field(
+    admin_keys: CommaSeparated = Field(
         default_factory=list,
         repr=False,
         description="Comma list of `name:key` or `name:sha256-hex-of-key`.",
@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         "", repr=False, description="One admin key, named `admin`, beside `ADMIN_KEYS`."
     )
 
-    cors_origins: Annotated[Commas, AfterValidator(check_origins)] = Field(
+    cors_origins: Annotated[CommaSeparated, AfterValidator(check_origins)] = Field(
         [f"{scheme}://localhost:{port}" for port in (3000, 5173) for scheme in ("http", "https")],
         description="Origins whose pages may call the API and vote.",
     )
@@ -165,22 +165,22 @@ class Settings(BaseSettings):
     def require_secrets(self) -> Self:
         """Refuse a real database without real secrets; a demo makes its own."""
         for name, key in self._named_keys():
-            if not name or len(key) < MINIMUM_ADMIN_KEY_LENGTH:
+            if not name or len(key) < MIN_ADMIN_KEY_LENGTH:
                 raise ValueError(
                     "ADMIN_KEYS needs entries name:key with keys of at least "
-                    f"{MINIMUM_ADMIN_KEY_LENGTH} characters (or their SHA-256 in hex)"
+                    f"{MIN_ADMIN_KEY_LENGTH} characters (or their SHA-256 in hex)"
                 )
-        if self.secret_key and len(self.secret_key) < MINIMUM_SECRET_LENGTH:
-            raise ValueError(f"SECRET_KEY needs at least {MINIMUM_SECRET_LENGTH} characters")
-        if any(len(secret) < MINIMUM_SECRET_LENGTH for secret in self.secret_key_fallbacks):
+        if self.secret_key and len(self.secret_key) < MIN_SECRET_LENGTH:
+            raise ValueError(f"SECRET_KEY needs at least {MIN_SECRET_LENGTH} characters")
+        if any(len(secret) < MIN_SECRET_LENGTH for secret in self.secret_key_fallbacks):
             raise ValueError(
-                f"SECRET_KEY_FALLBACKS needs secrets of at least {MINIMUM_SECRET_LENGTH} characters"
+                f"SECRET_KEY_FALLBACKS needs secrets of at least {MIN_SECRET_LENGTH} characters"
             )
         if self.database_url and not self.secret_key:
             raise ValueError("SECRET_KEY is missing: DATABASE_URL is set, so this is no demo")
         if self.database_url and not self.admin_key_hashes:
             raise ValueError("ADMIN_KEYS (or ADMIN_KEY) is missing: nobody could administer")
-        self.secret_key = self.secret_key or kept_secret(self.instance_path / "secret-key")
+        self.secret_key = self.secret_key or demo_secret(self.instance_path / "secret-key")
         return self
 
     @cached_property

@@ -1,4 +1,4 @@
-"""How settings are written: each reads a text of the environment, or says what is wrong with it."""
+"""Types of settings: each reads a text of the environment, or says what is wrong with it."""
 
 import re
 from typing import Annotated
@@ -73,6 +73,6 @@ def with_driver(url: str) -> str:
     )
 
 
-Commas = Annotated[list[str], NoDecode, BeforeValidator(split_commas)]
+CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(split_commas)]
 Rate = Annotated[str, AfterValidator(check_rate)]
 Seconds = Annotated[float, Field(gt=0)]

@@ -18,7 +18,10 @@ def origin_is_allowed(origin: str) -> bool:
 
 
 def answer_preflight() -> Response | None:
-    """Answer a preflight before limits and the admin gate see it; it carries no key."""
+    """Answer a preflight before it is counted or authenticated: it carries no key.
+
+    Raises `Problem` for an origin that is not allowed.
+    """
     # Read from the environment: this is asked of every request, and `headers` is no plain dict.
     if request.method != "OPTIONS" or METHOD_ASKED_FOR not in request.environ:
         return None

@@ -49,9 +49,10 @@ class Headers(BaseModel):
 def read_body(model: type[Model], limit: int = BODY_LIMIT) -> Model:
     """Read the request's JSON body as `model`; `limit` is in bytes.
 
-    Raises 415 for anything but UTF-8 JSON without a content encoding, 413 over the limit, 408 for
-    a body that breaks off, 400 for what is not JSON (duplicate names, NaN and a byte order mark
-    included), 422 for JSON that is not what the route takes.
+    Raises `UnsupportedMediaType` for anything but UTF-8 JSON without a content encoding,
+    `RequestEntityTooLarge` over the limit, `RequestTimeout` for a body that breaks off,
+    `BadRequest` for what is not JSON (duplicate names, NaN and a byte order mark included), and
+    `Invalid` for JSON that is not what the route takes.
     """
     environ = request.environ
     encoding = environ.get("HTTP_CONTENT_ENCODING") or "identity"
