@@ -9,15 +9,15 @@ unevenly: 30 at once must find a thread and a connection even if all of them lan
 
 from allthing.config import load_settings
 from allthing.database.startup_checks import prepare_worker
-from allthing.runtime.gunicorn_worker import bound_answers
+from allthing.runtime.gunicorn_worker import set_send_timeout
 from allthing.runtime.logs import logging_config
 
 settings = load_settings()
 
 bind = f"0.0.0.0:{settings.port}"
 worker_class = "allthing.runtime.gunicorn_worker.Worker"
-logger_class = "allthing.runtime.gunicorn_worker.Log"
-when_ready = bound_answers
+logger_class = "allthing.runtime.gunicorn_worker.Logger"
+when_ready = set_send_timeout
 post_worker_init = prepare_worker
 workers = settings.web_concurrency
 threads = settings.web_threads

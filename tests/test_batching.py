@@ -92,7 +92,7 @@ def test_a_vote_that_is_in_a_batch_twice_is_answered_twice(app: Flask, polls: Po
 
     def vote(**changes: str) -> Any:
         path = f"/polls/{poll['pollId']}/vote"
-        return app.test_client().submit(path, json=choice | changes).json
+        return app.test_client().post(path, json=choice | changes).json
 
     first = partial(vote, idempotencyKey="another-key-for-another-vote")
     answers = together(app, poll, [first, vote, vote], nothing)

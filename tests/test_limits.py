@@ -3,13 +3,11 @@
 import gc
 import time
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
 from flask import Flask
-from limits import parse
 
-from allthing.web.rate_limits import MOST_CLIENTS, Count, Windows
+from allthing.web.rate_limit_storage import MAX_CLIENTS, Count, FixedWindow
 from tests.api import ORIGIN, Polls, ask
 from tests.conftest import AppFactory
 from tests.redis_server import client as redis_connection
@@ -188,12 +186,10 @@ def test_a_spoiled_counter_does_not_switch_a_limit_off(
 
 
 def test_any_number_of_clients_takes_little_memory(make_app: AppFactory) -> None:
-    clients = count()
-    windows = Windows(parse("3 per day"), "test", lambda: str(next(clients)))
+    window = FixedWindow(DAY_SECONDS)
 
     with make_app(redis_url="").app_context():
-        for _ in range(2 * MOST_CLIENTS + 1):
-            windows.take()
+        for client in range(2 * MAX_CLIENTS + 1):
+            window.hit(f"LIMITER/{client}/test/3/1/day")
 
-    assert next(clients) == 2 * MOST_CLIENTS + 1
-    assert sum(isinstance(found, Count) for found in gc.get_objects()) <= MOST_CLIENTS
+    assert sum(isinstance(found, Count) for found in gc.get_objects()) <= MAX_CLIENTS

@@ -28,7 +28,7 @@ def test_every_request_is_logged_though_we_are_stopped_at_once(
     assert len(lines) == REQUESTS
     assert len({line["process"] for line in lines}) == WORKERS
     for line in lines:
-        assert (line["level"], line["logger"]) == ("INFO", "allthing.runtime.logs")
+        assert (line["level"], line["logger"]) == ("INFO", "allthing.requests")
         assert (line["method"], line["route"]) == ("GET", "/polls/<poll_id>/results")
         assert line["status"] == 404
         assert line["milliseconds"] >= 0

@@ -45,5 +45,5 @@ def wrong_key_times(since: datetime) -> list[datetime]:
         .where(FAILED, row.action == REFUSED_KEY, row.created_at > since, may_be_client)
         .order_by(row.created_at.desc())
     )
-    network = network_of(address)
-    return [at for text, at in rows if text and network_of(ip_address(text)) == network]
+    network = network_of(address.packed)
+    return [at for text, at in rows if text and network_of(ip_address(text).packed) == network]

@@ -23,13 +23,13 @@ def rollover(day: date | None, dry_run: bool) -> Output:
     """Close the polls that have ended and open those of a day. Safe to repeat."""
     today = clock.today()
     if dry_run:
-        return foreseen(day or today)
+        return preview(day or today)
     done = RolloverAnswer.model_validate(roll_over(day or today, today))
     counts = f"{done.created_count} polls opened, {done.closed_count} closed"
     return Output(done, [f"{done.poll_date}: {counts}"])
 
 
-def foreseen(day: date) -> Output:
+def preview(day: date) -> Output:
     """Say what the rollover of a day would do now: a line for each poll and template."""
     scheduled = day_out(Schedule(day, day).on(day, clock.today()))
     closes = [f"closes  {poll.title} (until {poll.close_date})" for poll in scheduled.closes]

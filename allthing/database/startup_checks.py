@@ -1,4 +1,4 @@
-"""Start-up of a process that serves: deadlines on all its waits, and a check of the database.
+"""Start-up of a process that serves: what it needs beside the app, and a check of the database.
 
 Nothing of this stops it from serving: it says loudly what an operator should mend.
 """
@@ -19,6 +19,7 @@ from allthing.database import db
 from allthing.database.postgresql import install_wait_callback
 from allthing.errors import is_missing_table
 from allthing.runtime.deadlines import deadline
+from allthing.runtime.logs import write_in_background
 
 CHECK_SECONDS = 10  # the whole check of the database may take
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 def prepare_worker(worker: Any) -> None:
     """Make a new gunicorn worker ready to serve; the first of a server checks the database."""
     install_wait_callback()
+    write_in_background()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look through it again
     if worker.age == 1:

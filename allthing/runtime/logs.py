@@ -1,12 +1,16 @@
-"""Logging: one JSON line per event, on standard error."""
+"""Logging: one JSON line per event on standard error, and an event for each request.
+
+All of it goes through `logging`, so handlers and filters that an operator adds see every record.
+"""
 
 import atexit
 import logging
 import os
-import threading
 import time
-from collections import deque
 from contextlib import suppress
+from datetime import UTC, datetime
+from logging.handlers import QueueHandler, QueueListener
+from queue import Empty, SimpleQueue
 from select import PIPE_BUF
 from typing import Any
 
@@ -14,13 +18,14 @@ import orjson
 from flask import Flask, g, request
 from flask.wrappers import Response
 
-from allthing.runtime.clock import now
-
 STDERR = 2
-WRITE_SECONDS = 0.1
-MOST_WAITING = 50_000  # about 10 MB, should nobody read what we write
+GATHER_SECONDS = 0.1  # queued lines are written together this often
+MAX_QUEUED = 50_000  # records, should nobody read what we write; the next ones are dropped
+STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-log = logging.getLogger(__name__)
+Records = SimpleQueue[logging.LogRecord]
+
+request_log = logging.getLogger("allthing.requests")
 
 
 def logging_config(level: str) -> dict[str, Any]:
@@ -28,89 +33,140 @@ def logging_config(level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "json": {
-                "()": "pythonjsonlogger.json.JsonFormatter",
-                "fmt": "{levelname}{name}{message}{process}",
-                "style": "{",
-                "timestamp": True,
-                "rename_fields": {"levelname": "level", "name": "logger"},
-            }
-        },
+        "formatters": {"json": {"()": f"{__name__}.JsonFormatter"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"level": level, "handlers": ["stderr"]},
         "loggers": {
             "alembic": {"level": "WARNING"},
-            "flask-limiter": {"level": "WARNING"},
+            "flask-limiter": {"level": "WARNING"},  # below that it names addresses
             "gunicorn.error": {"propagate": True, "handlers": []},
         },
     }
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record as a JSON object; what was given as `extra` stands beside the rest."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = vars(record)
+        line = {
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "process": record.process,
+            **{name: value for name, value in fields.items() if name not in STANDARD_FIELDS},
+            "timestamp": datetime.fromtimestamp(record.created, UTC),
+        }
+        if record.exc_info:
+            line["exc_info"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+class PieceHandler(logging.Handler):
+    """Keeps lines until it is flushed, and then writes them in pieces of whole lines.
+
+    A pipe takes PIPE_BUF bytes as a whole, so that they don't mingle with those of other workers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[bytes] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(f"{self.format(record)}\n".encode())
+        except Exception:  # noqa: BLE001  # as in all handlers: what can't be logged harms nobody
+            self.handleError(record)
+
+    def flush(self) -> None:
+        with suppress(OSError):  # nobody reads it any more, or the disk is full
+            piece = b""
+            for line in self._lines:
+                if len(piece) + len(line) > PIPE_BUF:
+                    os.write(STDERR, piece)
+                    piece = b""
+                piece += line
+            os.write(STDERR, piece)
+        self._lines.clear()
+
+
+class BoundedQueueHandler(QueueHandler):
+    """Hands records to a thread of this process as they are; what is serious goes another way."""
+
+    def __init__(self, records: Records) -> None:
+        super().__init__(records)
+        self._records = records
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno < logging.WARNING and bool(super().filter(record))
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record  # it leaves no process, so it need not be made ready for that
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        if self._records.qsize() < MAX_QUEUED:
+            self._records.put_nowait(record)
+
+
+class GatheringListener(QueueListener):
+    """Takes records from the queue a few times a second.
+
+    To wake a thread and to write lets go of the interpreter: once for each request, in the middle
+    of it, that costs more than the rest of a cached read.
+    """
+
+    def __init__(self, records: Records, handler: logging.Handler) -> None:
+        super().__init__(records, handler)
+        self._records = records
+        self._handler = handler
+
+    def dequeue(self, block: bool) -> logging.LogRecord:  # noqa: ARG002  # it is always true
+        try:
+            return self._records.get_nowait()
+        except Empty:
+            self._handler.flush()
+            record = self._records.get()
+            time.sleep(GATHER_SECONDS)
+            return record
+
+    def stop(self) -> None:
+        super().stop()
+        self._handler.flush()
+
+
+def write_in_background() -> None:
+    """Let a thread of this process write what is below a warning: for a process that serves.
+
+    Warnings are written at once still, so that not even a kill loses one.
+    """
+    root = logging.getLogger()
+    for handler in root.handlers:
+        if handler.name == "stderr":
+            handler.setLevel(logging.WARNING)
+    records: Records = SimpleQueue()
+    pieces = PieceHandler()
+    pieces.setFormatter(JsonFormatter())
+    listener = GatheringListener(records, pieces)
+    listener.start()
+    atexit.register(listener.stop)
+    root.addHandler(BoundedQueueHandler(records))
 
 
 def start_timer() -> None:
     g.started = time.perf_counter()
 
 
-class Lines:
-    """Lines for standard error, written together some times a second.
-
-    A write lets go of the interpreter: one for each request, in the middle of it, costs more than
-    the rest of a cached read.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)  # then the oldest are dropped
-        self._writing = threading.Lock()
-        self._has_some = threading.Event()
-        self._process = 0  # which has a thread that writes
-
-    def add(self, line: bytes) -> None:
-        self._waiting.append(line)
-        if not self._has_some.is_set():
-            self._has_some.set()
-            if self._process != os.getpid():
-                self._process = os.getpid()
-                atexit.register(self.write)
-                threading.Thread(target=self._work, name="log", daemon=True).start()
-
-    def write(self) -> None:
-        """Write what waits, whole lines in pieces that don't mingle with those of other workers."""
-        with self._writing, suppress(OSError):  # nobody reads it any more, or the disk is full
-            piece = b""
-            while self._waiting:
-                line = self._waiting.popleft()
-                if len(piece) + len(line) > PIPE_BUF:
-                    os.write(STDERR, piece)
-                    piece = b""
-                piece += line
-            os.write(STDERR, piece)
-
-    def _work(self) -> None:
-        while self._has_some.wait():
-            time.sleep(WRITE_SECONDS)
-            self._has_some.clear()
-            self.write()
-
-
-lines = Lines()
-
-
 def log_request(response: Response) -> Response:
     """Log what was asked and answered, without anything that could name a voter."""
-    if log.isEnabledFor(logging.INFO):
+    if request_log.isEnabledFor(logging.INFO):
         rule = request.url_rule
-        line = {
-            "level": "INFO",
-            "logger": __name__,
-            "message": "request",
-            "process": os.getpid(),
+        facts = {
             "method": request.method,
             "route": rule.rule if rule else None,
             "status": response.status_code,
             "milliseconds": round((time.perf_counter() - g.started) * 1000, 1),
-            "timestamp": now(),
         }
-        lines.add(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        request_log.info("request", extra=facts)
     return response
 
 

@@ -1,13 +1,15 @@
-"""Who is calling: the client's address, behind as many proxies as are trusted."""
+"""The client's address, behind as many proxies as are trusted."""
 
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-IPV6_SUBSCRIBER_PREFIX = 64
-KNOWN_CLIENTS = 4096  # whose addresses need not be read again
+SUBSCRIBER_BYTES = 8  # of an IPv6 address: a /64 is one subscriber
+INTERFACE_BYTES = bytes(16 - SUBSCRIBER_BYTES)
+MAPPED_PREFIX = bytes(10) + b"\xff\xff"  # of an IPv4 address mapped into IPv6
+NO_ADDRESS = bytes(4)  # a UNIX socket has none
 
 
 def client_address() -> IPv4Address | IPv6Address:
@@ -15,36 +17,40 @@ def client_address() -> IPv4Address | IPv6Address:
 
     A forwarded address that is no address is ignored: then the socket's peer is the client.
     """
-    environ = request.environ
-    direct = environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
-    return first_address(environ.get("REMOTE_ADDR"), direct)
-
-
-@lru_cache(KNOWN_CLIENTS)
-def first_address(*candidates: str | None) -> IPv4Address | IPv6Address:
-    """Return the first of the candidates that is an address."""
-    for candidate in candidates:
-        try:
-            address = ip_address((candidate or "").strip())
-        except ValueError:
-            continue
-        if isinstance(address, IPv6Address):
-            return address.ipv4_mapped or IPv6Address(address.packed)
-        return address
-    return IPv4Address(0)  # a UNIX socket has no address
+    return ip_address(packed_client_address())
 
 
 def client_network() -> str:
-    """Name what is one client for limits."""
-    return network_of(client_address())
+    """Name what is one client for limits: see `network_of`."""
+    return network_of(packed_client_address())
 
 
-@lru_cache(KNOWN_CLIENTS)
-def network_of(address: IPv4Address | IPv6Address) -> str:
+def network_of(packed: bytes) -> str:
     """Return an IPv4 address as it is, of an IPv6 one the subscriber's /64."""
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, IPV6_SUBSCRIBER_PREFIX), strict=False))
-    return str(address)
+    if len(packed) == len(NO_ADDRESS):
+        return inet_ntop(AF_INET, packed)
+    return f"{inet_ntop(AF_INET6, packed[:SUBSCRIBER_BYTES] + INTERFACE_BYTES)}/64"
+
+
+def packed_client_address() -> bytes:
+    """Return the client's address in network order; every request asks, so no object is made."""
+    environ = request.environ
+    address = packed(environ.get("REMOTE_ADDR"))
+    if address is None:
+        address = packed(environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR"))
+    return NO_ADDRESS if address is None else address
+
+
+def packed(text: str | None) -> bytes | None:
+    """Read an address, without the zone of a link-local one; None if it is none."""
+    address = (text or "").strip()
+    try:
+        if ":" not in address:
+            return inet_pton(AF_INET, address)
+        found = inet_pton(AF_INET6, address.partition("%")[0])
+    except (OSError, ValueError):  # the latter for NUL
+        return None
+    return found[len(MAPPED_PREFIX) :] if found.startswith(MAPPED_PREFIX) else found
 
 
 def init_app(app: Flask) -> None:

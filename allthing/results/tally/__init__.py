@@ -206,7 +206,7 @@ def _lot_is_decisive(preferences: Preferences, rounds: Sequence[Round], end: _En
     seen: set[tuple[tuple[str, ...], tuple[int, ...]]] = set()
     while pending and len(seen) < MAX_STATES:
         *earlier, totals = history = pending.pop()
-        verdict = _foregone(preferences, totals) or _judge(totals, earlier)
+        verdict = _decided_early(preferences, totals) or _judge(totals, earlier)
         if isinstance(verdict, _End):
             if verdict != end:
                 return True
@@ -220,7 +220,7 @@ def _lot_is_decisive(preferences: Preferences, rounds: Sequence[Round], end: _En
     return bool(pending)
 
 
-def _foregone(preferences: Preferences, totals: Totals) -> _End | None:
+def _decided_early(preferences: Preferences, totals: Totals) -> _End | None:
     """Return the end if one or two options are sure to outlast the rest, whatever is drawn.
 
     An option behind them holds most once it alone is left with them. If even then it holds less

@@ -14,8 +14,8 @@ Totals = dict[str, int]
 EXHAUSTED = "exhausted"
 """Where the ballots go, among transfers, that rank no continuing option."""
 
-MOST_KEPT = 16 * 1024  # rankings, of each number of options
-MOST_LISTED = 10  # options, for which a list of counts takes 80 KB
+MAX_CACHED = 16 * 1024  # rankings, of each number of options
+MAX_LIST_OPTIONS = 10  # options, for which a list of counts takes 80 KB
 
 
 class Preferences:
@@ -52,12 +52,12 @@ class Preferences:
         ballots = list(ballots)
         places = len(options)
         # A list is twice as fast, but has room for any set of options above any other.
-        table: Any = [0] * (places << places) if places <= MOST_LISTED else defaultdict(int)
+        table: Any = [0] * (places << places) if places <= MAX_LIST_OPTIONS else defaultdict(int)
         cells = cells_of(places)
         for ranking, count in ballots:
             for cell in cells[ranking]:
                 table[cell] += count
-        for cell, count in enumerate(table) if places <= MOST_LISTED else table.items():
+        for cell, count in enumerate(table) if places <= MAX_LIST_OPTIONS else table.items():
             if count:
                 above, place = divmod(cell, places)
                 self._above[options[place]][above] = count
@@ -126,7 +126,7 @@ class Cells(dict[str, tuple[int, ...]]):
         self._places = places
 
     def __missing__(self, ranking: str) -> tuple[int, ...]:
-        if len(self) >= MOST_KEPT:
+        if len(self) >= MAX_CACHED:
             self.clear()
         found, above = [], 0
         for place in map(int, ranking.split(".")):
