@@ -45,7 +45,7 @@ def servers() -> Iterator[tuple[PostgresServer, str]]:
 
 
 class Product:
-    """The product under gunicorn, as it ships: limits on (but far away), logs on, a database."""
+    """The product as it ships, behind a proxy: limits on (but far away), logs on, a database."""
 
     def __init__(self, app: ServedApp, database_url: str) -> None:
         self.app = app
@@ -103,6 +103,7 @@ def product(
         "redis_url": redis_url,
         "secret_key": "bench-secret-key-0123456789-0123456789",
         "admin_key": ADMIN_KEY,
+        "trusted_proxies": 1,
         "global_rate_limit": LIMITLESS,
         "vote_rate_limit": LIMITLESS,
     }

@@ -40,8 +40,8 @@ def counted(request: pytest.FixtureRequest, make_app: AppFactory) -> Iterator[Ap
 
 
 class TestGlobalLimit:
-    def test_it_is_one_count_for_all_paths(self, counted: AppFactory) -> None:
-        app = counted(global_rate_limit="12 per day")
+    def test_it_is_one_count_for_all_paths_but_votes(self, counted: AppFactory) -> None:
+        app = counted(global_rate_limit="11 per day")
         client = app.test_client()
         answers = [
             client.open(path, method=method, headers=PAGE)
@@ -65,9 +65,10 @@ class TestGlobalLimit:
     def test_beyond_it_every_route_refuses_but_health(
         self, app: Flask, polls: Polls, counted: AppFactory
     ) -> None:
-        limited = counted(global_rate_limit="5 per day")
+        limited = counted(global_rate_limit="5 per day", vote_rate_limit="1 per day")
         walked = requests(limited, store(polls))
         ask(limited, "/", 6)
+        limited.test_client().post("/polls/x/vote", headers=PAGE)
         before = contents(app)
 
         for request in walked:
@@ -123,6 +124,15 @@ class TestGlobalLimit:
 
 
 class TestVoteLimit:
+    def test_votes_are_counted_apart_from_all_else(self, polls: Polls, counted: AppFactory) -> None:
+        app = counted(global_rate_limit="3 per day", vote_rate_limit="2 per day")
+        poll = polls.open()
+
+        assert ask(app, "/", 4)[-1] == 429
+        voted = [Polls(app, polls.admin).vote(poll, "Pea").status_code for _ in range(3)]
+
+        assert voted == [200, 200, 429]
+
     def test_refused_votes_count_as_attempts(self, polls: Polls, counted: AppFactory) -> None:
         limited = Polls(counted(vote_rate_limit="3 per day"), polls.admin)
         poll = polls.open()

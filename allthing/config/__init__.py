@@ -118,7 +118,8 @@ class Settings(BaseSettings):
     )
 
     global_rate_limit: Rate = Field(
-        "100 per minute", description="Requests per client, `/healthz` and `/readyz` excepted."
+        "100 per minute",
+        description="Requests per client; votes, `/healthz` and `/readyz` are not among them.",
     )
     vote_rate_limit: Rate = Field(
         "60 per minute", description="Vote attempts per client, refused ones included."

@@ -4,6 +4,7 @@ Why gunicorn's own does not do, is in docs/decisions/0005-a-worker-of-our-own.md
 """
 
 import json
+import select
 import socket
 import struct
 import time
@@ -19,6 +20,7 @@ RECEIVE_SECONDS = 10  # a client may take this long to send a request,
 CROWDED_RECEIVE_SECONDS = 2  # or this long while others wait for a thread,
 LINGER_SECONDS = 0.5  # or this long to read its last answer and hang up,
 SEND_SECONDS = 4  # or a few times this long to make room for more of an answer
+FOLLOW_MILLISECONDS = 20  # a request within this time after another's answer follows it
 MAX_DRAINED_BYTES = 64 * 1024  # of an unread body gunicorn reads as much and keeps the connection
 ERROR_STATUSES = {  # by gunicorn's exception for what never reaches the app
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -49,6 +51,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
+        """Serve a request, and those that soon follow it on its connection, in the same thread.
+
+        To be handed from thread to thread by the main loop costs more than many a request.
+        """
+        keep_alive = self.handle_one(conn)
+        while keep_alive is True and self.alive and self.has_spare_thread() and is_followed(conn):
+            conn.since = time.monotonic()
+            keep_alive = self.handle_one(conn)
+        return keep_alive
+
+    def handle_one(self, conn: Any) -> Any:
         self.receiving[conn] = None
         try:
             keep_alive = super().handle(conn)
@@ -57,6 +70,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             del self.receiving[conn]
         return keep_alive
+
+    def has_spare_thread(self) -> bool:
+        """Tell whether a thread is left for the next client who comes."""
+        threads: int = self.cfg.threads
+        return self.busy_connections() < threads
+
+    def busy_connections(self) -> int:
+        """Return the number of connections that have a thread, or wait for one."""
+        connections: int = self.nr_conns
+        return connections - len(self.keepalived_conns) - len(self.pending_conns)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         self.receiving[conn] = req
@@ -70,8 +93,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         The thread then reads an end of file: it drops half a head, and refuses half a body.
         """
         super().murder_pending()
-        busy = self.nr_conns - len(self.keepalived_conns) - len(self.pending_conns)
-        is_crowded = busy > self.cfg.threads or not self.alive
+        is_crowded = self.busy_connections() > self.cfg.threads or not self.alive
         latest = time.monotonic() - (CROWDED_RECEIVE_SECONDS if is_crowded else RECEIVE_SECONDS)
         for conn, request in list(self.receiving.items()):
             if conn.since < latest and not is_received(request):
@@ -104,6 +126,15 @@ def is_received(request: Any) -> bool:
     """Tell whether nothing more of a request is to come; None stands for one without a head."""
     reader = request and request.body.reader
     return bool(reader) and not getattr(reader, "length", 0) and not getattr(reader, "parser", None)
+
+
+def is_followed(conn: Any) -> bool:
+    """Wait a moment for the next request, or for the client's end; tell whether it came."""
+    if conn.parser.unreader.buf.getvalue():  # it came with the one before
+        return True
+    poll = select.poll()
+    poll.register(conn.sock, select.POLLIN)
+    return bool(poll.poll(FOLLOW_MILLISECONDS))
 
 
 def close_lingering(sock: socket.socket) -> None:

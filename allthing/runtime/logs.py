@@ -9,6 +9,7 @@ import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from logging.handlers import QueueHandler, QueueListener
 from queue import Empty, SimpleQueue
 from select import PIPE_BUF
@@ -21,7 +22,8 @@ from flask.wrappers import Response
 STDERR = 2
 GATHER_SECONDS = 0.1  # queued lines are written together this often
 MAX_QUEUED = 50_000  # records, should nobody read what we write; the next ones are dropped
-STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+STANDARD_FIELDS = tuple(vars(logging.makeLogRecord({})))  # of a record, in their order
+FORMATTED_FIELDS = {"message", "asctime"}  # which formatters add
 
 Records = SimpleQueue[logging.LogRecord]
 
@@ -48,46 +50,21 @@ class JsonFormatter(logging.Formatter):
     """Writes a record as a JSON object; what was given as `extra` stands beside the rest."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = vars(record)
+        return self.format_bytes(record).decode()
+
+    def format_bytes(self, record: logging.LogRecord) -> bytes:
+        added = islice(vars(record).items(), len(STANDARD_FIELDS), None)
         line = {
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
             "process": record.process,
-            **{name: value for name, value in fields.items() if name not in STANDARD_FIELDS},
+            **{name: value for name, value in added if name not in FORMATTED_FIELDS},
             "timestamp": datetime.fromtimestamp(record.created, UTC),
         }
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
-
-
-class PieceHandler(logging.Handler):
-    """Keeps lines until it is flushed, and then writes them in pieces of whole lines.
-
-    A pipe takes PIPE_BUF bytes as a whole, so that they don't mingle with those of other workers.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines: list[bytes] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._lines.append(f"{self.format(record)}\n".encode())
-        except Exception:  # noqa: BLE001  # as in all handlers: what can't be logged harms nobody
-            self.handleError(record)
-
-    def flush(self) -> None:
-        with suppress(OSError):  # nobody reads it any more, or the disk is full
-            piece = b""
-            for line in self._lines:
-                if len(piece) + len(line) > PIPE_BUF:
-                    os.write(STDERR, piece)
-                    piece = b""
-                piece += line
-            os.write(STDERR, piece)
-        self._lines.clear()
+        return orjson.dumps(line, default=str)
 
 
 class BoundedQueueHandler(QueueHandler):
@@ -113,29 +90,48 @@ class BoundedQueueHandler(QueueHandler):
 
 
 class GatheringListener(QueueListener):
-    """Takes records from the queue a few times a second.
+    """Takes records from the queue a few times a second, and writes their lines together.
 
     To wake a thread and to write lets go of the interpreter: once for each request, in the middle
     of it, that costs more than the rest of a cached read.
     """
 
-    def __init__(self, records: Records, handler: logging.Handler) -> None:
-        super().__init__(records, handler)
+    def __init__(self, records: Records) -> None:
+        super().__init__(records)
         self._records = records
-        self._handler = handler
+        self._formatter = JsonFormatter()
+        self._lines: list[bytes] = []
 
     def dequeue(self, block: bool) -> logging.LogRecord:  # noqa: ARG002  # it is always true
         try:
             return self._records.get_nowait()
         except Empty:
-            self._handler.flush()
+            self.flush()
             record = self._records.get()
             time.sleep(GATHER_SECONDS)
             return record
 
+    def handle(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self._formatter.format_bytes(record) + b"\n")
+        except Exception:  # noqa: BLE001  # what can't be written must not end the thread
+            logging.Handler().handleError(record)
+
+    def flush(self) -> None:
+        """Write pieces of whole lines, which a pipe does not mingle with those of other workers."""
+        with suppress(OSError):  # nobody reads it any more, or the disk is full
+            piece = b""
+            for line in self._lines:
+                if len(piece) + len(line) > PIPE_BUF:
+                    os.write(STDERR, piece)
+                    piece = b""
+                piece += line
+            os.write(STDERR, piece)
+        self._lines.clear()
+
     def stop(self) -> None:
         super().stop()
-        self._handler.flush()
+        self.flush()
 
 
 def write_in_background() -> None:
@@ -148,9 +144,7 @@ def write_in_background() -> None:
         if handler.name == "stderr":
             handler.setLevel(logging.WARNING)
     records: Records = SimpleQueue()
-    pieces = PieceHandler()
-    pieces.setFormatter(JsonFormatter())
-    listener = GatheringListener(records, pieces)
+    listener = GatheringListener(records)
     listener.start()
     atexit.register(listener.stop)
     root.addHandler(BoundedQueueHandler(records))

@@ -1,4 +1,4 @@
-"""Rate limits per client, declared with Flask-Limiter: one for all requests, one for votes.
+"""Rate limits per client, declared with Flask-Limiter: one for votes, one for all else.
 
 They are counted by `rate_limit_storage`. Flask-Limiter swallows what a storage raises; ours raises
 nothing.
@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any
 
 from flask import Flask, Response, request
-from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
+from flask_limiter import Limit, Limiter, RateLimitExceeded
 from limits import RateLimitItem
 
 from allthing.config import settings
@@ -48,7 +48,7 @@ def identify_request() -> str:
 
 limiter = Limiter(
     client_network,
-    application_limits=[ApplicationLimit(global_rate)],
+    default_limits=[Limit(global_rate, scope="global", shared=True)],
     storage_uri=f"{rate_limit_storage.SCHEME}://",
     swallow_errors=True,
     request_identifier=identify_request,
@@ -70,9 +70,20 @@ def cached_per_app(lookup: Lookup) -> Lookup:
     return cached
 
 
+def resolve_limits(*arguments: Any) -> tuple[list[Any], list[Any]]:
+    """Return the limits of a request as if all of them were its view's own.
+
+    Flask-Limiter looks whether it has counted a default limit in this request already, and hashes
+    it several times for that. Ours are counted where they are resolved, once.
+    """
+    defaults, of_view = resolve(*arguments)
+    return [], [*defaults, *of_view]
+
+
 # To find out anew which limits a view has costs twice as much as all the rest of a limit.
 declared = limiter.limit_manager
-declared.resolve_limits = cached_per_app(declared.resolve_limits)  # type: ignore[method-assign]
+resolve = declared.resolve_limits
+declared.resolve_limits = cached_per_app(resolve_limits)  # type: ignore[method-assign]
 declared.exemption_scope = cached_per_app(declared.exemption_scope)  # type: ignore[method-assign]
 
 
