@@ -11,14 +11,13 @@ import pytest
 from redis import Redis
 
 from allthing.redis_client import (
-    Increment,
     call,
     redis_status,
     safe_redis_delete,
     safe_redis_expire,
     safe_redis_get,
+    safe_redis_hincrby,
     safe_redis_incr,
-    safe_redis_incr_many,
     safe_redis_set,
     safe_redis_swap,
 )
@@ -50,7 +49,7 @@ class TestAbsent:
             (lambda: safe_redis_delete("key"), False),
             (lambda: safe_redis_incr("key"), None),
             (lambda: safe_redis_expire("key", 10), False),
-            (lambda: safe_redis_incr_many([Increment("key", 1, 10)] * 2), [None, None]),
+            (lambda: safe_redis_hincrby("key", {"a": 1, "b": 1}, ex=10), [None, None]),
         ]
 
         for use, answer in uses:
@@ -165,9 +164,18 @@ class TestHealthy:
 
         with make_app().app_context():
             assert safe_redis_incr("counter") is None
-            both = [Increment("counter", 1, 10), Increment("another", 2, 10)]
-            assert safe_redis_incr_many(both) == [None, 2]
+            assert safe_redis_hincrby("counter", {"a": 1, "b": 2}, ex=10) == [None, None]
             assert safe_redis_set("other", "value", ex=10)
+
+    def test_garbage_in_one_counter_of_a_hash(self, make_app: AppFactory, redis_url: str) -> None:
+        with closing(redis_connection(redis_url)) as connection:
+            connection.hset("counters", "spoiled", "text")
+
+        with make_app().app_context():
+            added = safe_redis_hincrby("counters", {"spoiled": 1, "well": 2}, ex=10)
+
+            assert added == [None, 2]
+            assert redis_status().state == "healthy"
 
     def test_more_threads_than_connections(
         self, make_app: AppFactory, redis_url: str, caplog: pytest.LogCaptureFixture

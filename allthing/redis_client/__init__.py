@@ -4,7 +4,7 @@ Every function answers within `REDIS_TIMEOUT`, and at once while Redis is away; 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import redis
 from flask import Flask, current_app
@@ -117,30 +117,23 @@ def safe_redis_swap(
     return before
 
 
-class Increment(NamedTuple):
-    """What to add to a counter, and how many seconds that is to live from then on."""
+def safe_redis_hincrby(key: str, amounts: Mapping[str, int], ex: int) -> list[int | None]:
+    """Add to counters in a hash, in one round trip; return their new values.
 
-    key: str
-    amount: int
-    ex: int
-
-
-def safe_redis_incr_many(increments: Sequence[Increment]) -> list[int | None]:
-    """Add to counters, in one round trip; return their new values.
-
-    None says that a counter could not be added to, or perhaps was: adding again may count twice.
+    The hash lives for `ex` seconds from then on. None says that a counter could not be added to,
+    or perhaps was: adding again may count twice.
     """
 
     def add(client: redis.Redis) -> list[int | None]:
         pipeline = client.pipeline(transaction=False)
-        for key, amount, ex in increments:
-            pipeline.incrby(key, amount)
-            pipeline.expire(key, ex)
-        answers = pipeline.execute(raise_on_error=False)
+        for field, amount in amounts.items():
+            pipeline.hincrby(key, field, amount)
+        pipeline.expire(key, ex)
+        *answers, _ = pipeline.execute(raise_on_error=False)
         for answer in answers:
             if isinstance(answer, Exception) and not is_key_error(answer):
                 raise answer
-        return [None if isinstance(value, Exception) else value for value in answers[::2]]
+        return [None if isinstance(value, Exception) else value for value in answers]
 
     values: list[int | None] | None = call(add)
-    return values or [None] * len(increments)
+    return values or [None] * len(amounts)

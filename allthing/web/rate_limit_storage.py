@@ -8,17 +8,17 @@ or raises.
 
 import mmap
 import threading
+from collections.abc import Iterator
 from zlib import crc32
 
 from flask import Flask, current_app
 from limits.storage import Storage
 
 from allthing.redis_client import (
-    Increment,
     redis_is_available,
     redis_state,
     run_periodically,
-    safe_redis_incr_many,
+    safe_redis_hincrby,
 )
 from allthing.runtime import clock
 
@@ -28,6 +28,7 @@ ASK_FROM = 0.5  # of a limit: from there on Redis is asked at once
 UNREPORTED_PART = 50  # a process may keep to itself that part of a limit, until the next sync
 BATCH_SIZE = 256  # clients reported in one round trip, which has to end within REDIS_TIMEOUT
 MAX_CLIENTS = 50_000  # of a window, some 10 MB
+LOCKS = 64  # of a window
 SLOTS = 16_384  # clients that share one only make Redis be asked more often
 
 # For each slot the window in which some worker of this machine asks Redis; then all do, or those
@@ -76,79 +77,94 @@ class FixedWindow:
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
-        self._lock = threading.Lock()
         self._number = 0  # of the window, counted from the epoch
         self._counts: dict[str, Count] = {}
         self._unreported: dict[str, Count] = {}
+        # Several, each for the counts of its clients: threads would queue up for a single one.
+        self._locks = [threading.Lock() for _ in range(LOCKS)]
+        self._turning = threading.Lock()
 
     def hit(self, key: str) -> int:
         """Count a request; return how many there were, beyond the limit without counting more."""
-        slot = crc32(key.encode()) % SLOTS
-        with self._lock:
-            self._begin()
-            count = self._counts.get(key) or self._add(key)
-            number = count.total + 1
-            if number > count.limit:
-                return number
-            if number > count.limit * ASK_FROM:
-                _asking[slot] = self._number
+        slot = slot_of(key)
+        number = self._begin()
+        count = self._counts.get(key) or self._add(key)
+        with self._locks[slot % LOCKS]:
+            hits = count.total + 1
+            if hits > count.limit:
+                return hits
+            if hits > count.limit * ASK_FROM:
+                _asking[slot] = number
             must_report = count.unreported >= count.limit // UNREPORTED_PART
-            if not ((_asking[slot] == self._number or must_report) and redis_is_available()):
+            if not ((_asking[slot] == number or must_report) and redis_is_available()):
                 count.unreported += 1
                 self._unreported[key] = count
-                return number
+                return hits
             confirmed, sent = count.confirmed, count.send(1)
-            redis_key = self._redis_key(key)
-        total = safe_redis_incr_many([Increment(redis_key, sent, self.seconds)])[0]
-        with self._lock:
+        total = safe_redis_hincrby(self._redis_key(number), {key: sent}, ex=self.seconds)[0]
+        with self._locks[slot % LOCKS]:
             count.confirm(sent, total)
             # Redis may have lost what it knew, or not have got what was in flight.
             return count.total if total is None else max(total, confirmed + sent)
 
     def sync(self) -> None:
         """Report to Redis the requests it doesn't know of; learn of those of other processes."""
-        while self._unreported and redis_is_available():
-            with self._lock:
-                size = min(BATCH_SIZE, len(self._unreported))
-                batch = [self._unreported.popitem() for _ in range(size)]
-                sent = [count.send() for _, count in batch]
-                keys = [self._redis_key(key) for key, _ in batch]
-            totals = safe_redis_incr_many(
-                [Increment(*report, self.seconds) for report in zip(keys, sent, strict=True)]
-            )
-            with self._lock:
-                for (_, count), amount, total in zip(batch, sent, totals, strict=True):
-                    count.confirm(amount, total)
+        number = self._begin()
+        while self._unreported and number == self._number and redis_is_available():
+            counts = dict(take(self._unreported, BATCH_SIZE))
+            amounts = {}
+            for key, count in counts.items():
+                with self._locks[slot_of(key) % LOCKS]:
+                    amounts[key] = count.send()
+            totals = safe_redis_hincrby(self._redis_key(number), amounts, ex=self.seconds)
+            for (key, count), total in zip(counts.items(), totals, strict=True):
+                with self._locks[slot_of(key) % LOCKS]:
+                    count.confirm(amounts[key], total)
 
     def count_of(self, key: str) -> int | None:
         """Return how often a client has come in the present window; None if it is not known."""
-        with self._lock:
-            self._begin()
-            count = self._counts.get(key)
-            return count.total if count else None
+        self._begin()
+        count = self._counts.get(key)
+        return count.total if count else None
 
     def end(self) -> float:
         """Return when the present window ends, in seconds since the epoch."""
-        return (clock.now().timestamp() // self.seconds + 1) * self.seconds
+        return (self._begin() + 1) * float(self.seconds)
 
     def clear(self, key: str) -> None:
-        with self._lock:
-            self._counts.pop(key, None)
-            self._unreported.pop(key, None)
+        self._counts.pop(key, None)
+        self._unreported.pop(key, None)
 
-    def _begin(self) -> None:
+    def _begin(self) -> int:
+        """Forget the counts of a window that is over; return the number of the present one."""
         number = int(clock.now().timestamp() // self.seconds)
         if number != self._number:
-            self._number, self._counts, self._unreported = number, {}, {}
+            with self._turning:
+                if number != self._number:
+                    self._counts, self._unreported = {}, {}
+                    self._number = number
+        return number
 
     def _add(self, key: str) -> Count:
         if len(self._counts) >= MAX_CLIENTS:  # forgetting is better than growing
             self._counts, self._unreported = {}, {}
-        count = self._counts[key] = Count(limit_in(key))
-        return count
+        return self._counts.setdefault(key, Count(limit_in(key)))
 
-    def _redis_key(self, key: str) -> str:
-        return f"{REDIS_PREFIX}{key}:{self._number}"
+    def _redis_key(self, number: int) -> str:
+        return f"{REDIS_PREFIX}{self.seconds}:{number}"
+
+
+def take(counts: dict[str, Count], number: int) -> Iterator[tuple[str, Count]]:
+    """Remove some entries and yield them; others may add and remove at the same time."""
+    for _ in range(number):
+        try:
+            yield counts.popitem()
+        except KeyError:
+            return
+
+
+def slot_of(key: str) -> int:
+    return crc32(key.encode()) % SLOTS
 
 
 class Windows:
