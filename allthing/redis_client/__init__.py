@@ -106,11 +106,13 @@ def safe_redis_swap(
     """
 
     def swap(client: redis.Redis) -> Any:
+        wanted = [str(field) for field in fields]
+        if not new:
+            return client.hmget(key, wanted)
         pipeline = client.pipeline(transaction=True)
-        pipeline.hmget(key, [str(field) for field in fields])
-        if new:
-            pipeline.hset(key, mapping={str(field): value for field, value in new.items()})
-            pipeline.expire(key, ex)
+        pipeline.hmget(key, wanted)
+        pipeline.hset(key, mapping={str(field): value for field, value in new.items()})
+        pipeline.expire(key, ex)
         return pipeline.execute()[0]
 
     before: list[str | None] | None = call(swap)
