@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from allthing.config import load_settings
 from allthing.database import db
-from allthing.runtime.logs import lines
+from allthing.runtime.logs import JsonFormatter
 from tests.api import Admin
 from tests.conftest import ADMIN_KEY, AppFactory
 from tests.routes import ORIGIN, assert_refused, requests
@@ -160,8 +160,7 @@ class TestSecrecy:
         with app.app_context():
             rows = db.session.execute(db.text('SELECT * FROM "adminAuditLogs"')).all()
         texts = [response.text + str(response.headers) for response in answers]
-        lines.write()
-        logs = [record.getMessage() + str(vars(record)) for record in caplog.records]
+        logs = [JsonFormatter().format(record) + str(vars(record)) for record in caplog.records]
         everything = "\n".join([caplog.text, *texts, *logs, *map(str, rows), *capfd.readouterr()])
         assert '"message":"request"' in everything
         assert "unexpected error" in everything

@@ -48,7 +48,7 @@ WORTHLESS_IDS = [
     "${x}",
     "١٢٣",
     str(uuid.UUID(int=0)),
-    str(uuid.uuid4()),
+    "1b4e28ba-2fa1-41d2-883f-0016d3cca427",
 ]
 
 

@@ -46,12 +46,17 @@ def durable() -> Iterator[Servers]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Play one scene, or many in a soak. `CRASH_SEED` repeats the order of events of one."""
+    """Play one scene, or many in a soak."""
     if "seed" in metafunc.fixturenames:
         scenes = SOAK_SCENES if metafunc.config.option.soak else 1
-        seeds = [secrets.token_hex(4) for _ in range(scenes)]
-        seeds[0] = os.environ.get("CRASH_SEED", seeds[0])
-        metafunc.parametrize("seed", seeds)
+        metafunc.parametrize("scene_number", range(scenes))
+
+
+@pytest.fixture
+def seed(scene_number: int) -> str:
+    """Return what the order of events follows from; `CRASH_SEED` repeats the first scene's."""
+    drawn = secrets.token_hex(4)
+    return drawn if scene_number else os.environ.get("CRASH_SEED", drawn)
 
 
 @pytest.fixture
