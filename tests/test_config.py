@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 
-from allthing.config import Settings
+from allthing.config import Settings, load_settings
 from tests.conftest import ROOT
 
 REAL = {
@@ -84,12 +84,25 @@ def test_a_database_and_its_secrets_are_enough(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_setting_stops_the_app_with_one_sentence(
-    tmp_path: Path, changes: dict[str, str], sentence: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], sentence: str
 ) -> None:
-    done = start(REAL | changes, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name, value in (REAL | changes).items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit) as stopped:
+        load_settings()
+
+    message = str(stopped.value)
+    assert message.startswith("allthing cannot start: " + sentence)
+    assert "\n" not in message
+
+
+def test_a_process_that_stops_so_prints_the_sentence_and_nothing_else(tmp_path: Path) -> None:
+    done = start(REAL | {"SECRET_KEY": ""}, tmp_path)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("allthing cannot start: " + sentence)
+    assert done.stderr.startswith("allthing cannot start: SECRET_KEY is missing")
     assert done.stderr.count("\n") == 1
 
 

@@ -18,7 +18,7 @@ from tests.prepared import prepared, settings_for
 from tests.served import ServedApp, served
 from tests.servers import postgres_server
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("failover")]
 
 CROWD = 8
 LEAVING_SECONDS = 4.0  # that it may take to leave a frozen server; 1.6 s where nothing else runs

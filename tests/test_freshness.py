@@ -18,6 +18,8 @@ from tests.served import WORKERS, ServedApp, served
 from tests.servers import redis_server
 from tests.stopwatch import until
 
+pytestmark = pytest.mark.xdist_group("freshness")
+
 TTL = 2
 SOON_SECONDS = 1.0
 HEAL_SECONDS = 3.0

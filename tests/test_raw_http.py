@@ -20,6 +20,8 @@ from tests.raw_http import CHUNKED, HOST, VOTE, Answer, get, post, send
 from tests.served import ServedApp, served
 from tests.test_bodies import MALFORMED
 
+pytestmark = pytest.mark.xdist_group("raw-http")
+
 
 @pytest.fixture(scope="module")
 def server(app: object, settings_of_tests: dict[str, Any]) -> Iterator[ServedApp]:

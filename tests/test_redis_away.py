@@ -21,6 +21,8 @@ from tests.served import WORKERS, ServedApp, served
 from tests.servers import redis_server
 from tests.stopwatch import timed
 
+pytestmark = pytest.mark.xdist_group("redis-away")
+
 CROWD = 30
 HEAL_SECONDS = 3
 CLIENTS = count(1)

@@ -13,6 +13,8 @@ from tests.redis_server import RedisServer
 from tests.redis_server import client as redis_connection
 from tests.sentinels import Fleet, sentinel_fleet, wait_until
 
+pytestmark = pytest.mark.xdist_group("sentinel")
+
 FOLLOW_SECONDS = 3
 
 

@@ -18,6 +18,8 @@ from tests.postgres import PostgresServer
 from tests.redis_server import RedisServer, client
 from tests.servers import postgres_server, redis_server
 
+pytestmark = pytest.mark.xdist_group("servers")
+
 ROOT = Path(__file__).parents[1]
 ABANDONED_RUN = """
 import signal

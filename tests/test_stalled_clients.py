@@ -13,6 +13,8 @@ import pytest
 from tests.raw_http import CHUNKED, HOST, VOTE, Answer, get, post, send
 from tests.served import ServedApp, served
 
+pytestmark = pytest.mark.xdist_group("stalled-clients")
+
 STALL_SECONDS = 12  # after that a client that stalls must be rid of
 FEW_THREADS = 4
 

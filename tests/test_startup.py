@@ -13,6 +13,8 @@ from tests.prepared import prepared, settings_for
 from tests.served import ServedApp, served
 from tests.servers import postgres_server
 
+pytestmark = pytest.mark.xdist_group("startup")
+
 MESSAGE = "database needs attention"
 SAID_SECONDS = 10
 CARELESS = {

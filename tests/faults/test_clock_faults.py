@@ -14,7 +14,7 @@ from tests.faults.load import address
 from tests.faults.world import World, polls_of
 from tests.served import ServedApp, served
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("clock-faults")]
 
 UTC = ZoneInfo("UTC")
 

@@ -23,7 +23,7 @@ from tests.postgresql.answers import (
 from tests.served import WORKERS, ServedApp, served
 from tests.stopwatch import until
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("away")]
 
 CROWD = 16
 FREEZE_SECONDS = 6.0

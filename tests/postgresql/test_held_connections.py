@@ -23,7 +23,7 @@ from tests.postgresql.sessions import AT_WORK, execute, ours
 from tests.served import WORKERS, ServedApp, served
 from tests.stopwatch import timed, until
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("held-connections")]
 
 POOL = 30
 

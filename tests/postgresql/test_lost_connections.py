@@ -16,7 +16,7 @@ from tests.postgresql.sessions import WAITING, execute, ours, terminate
 from tests.served import ServedApp
 from tests.stopwatch import until
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("lost-connections")]
 
 CROWD = 16
 

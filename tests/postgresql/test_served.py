@@ -24,7 +24,7 @@ from tests.served import WORKERS, ServedApp, served
 from tests.stopwatch import timed, until
 from tests.watchdog import is_alive
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("served")]
 
 CROWD = 30
 HOLD = "/hold?seconds=0.2"
