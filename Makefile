@@ -21,6 +21,9 @@ test: .venv/development ## Run the tests on PostgreSQL and Redis, then what is p
 faults: .venv/development ## Let everything fail once, and write docs/faults.md
 	$(BIN)/pytest tests/faults --write-faults
 
+elections: .venv/development ## Count elections that others published: make elections FOLDER=PATH
+	ELECTIONS="$(abspath $(FOLDER))" $(BIN)/pytest tests/published_elections.py
+
 soak: .venv/development ## Let faults and crashes go on for about an hour
 	$(BIN)/pytest tests/faults tests/crash --soak
 

@@ -205,8 +205,9 @@ def test_every_unknown_id_is_refused_as_documented(
 def test_every_limit_is_as_documented(
     document: Json, make_app: AppFactory, app: Flask, polls: Polls
 ) -> None:
-    narrow = make_app(global_rate_limit="1 per day")
+    narrow = make_app(global_rate_limit="1 per day", vote_rate_limit="1 per day")
     narrow.test_client().get("/polls/today")
+    narrow.test_client().post("/polls/x/vote")
 
     for request in documented(app, store(polls)):
         response = documented_answer(document, request, narrow)
