@@ -14,7 +14,7 @@ run: .venv/runtime ## Serve today's demo polls on http://127.0.0.1:8080, on SQLi
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PORT=$(PORT) scripts/run-demo
 
 test: .venv/development ## Run the tests on PostgreSQL and Redis, then what is portable on SQLite
-	$(BIN)/python -m tests.servers
+	$(BIN)/python -m tests.support.servers
 	$(BIN)/pytest
 	$(BIN)/pytest --database=sqlite
 
@@ -22,7 +22,7 @@ faults: .venv/development ## Let everything fail once, and write docs/faults.md
 	$(BIN)/pytest tests/faults --write-faults
 
 elections: .venv/development ## Count elections that others published: make elections FOLDER=PATH
-	ELECTIONS="$(abspath $(FOLDER))" $(BIN)/pytest tests/published_elections.py
+	ELECTIONS="$(abspath $(FOLDER))" $(BIN)/pytest tests/results/published_elections.py
 
 soak: .venv/development ## Let faults and crashes go on for about an hour
 	$(BIN)/pytest tests/faults tests/crash --soak
@@ -44,7 +44,7 @@ imports: .venv/development ## Check who imports whom
 	$(BIN)/lint-imports
 
 migrations: .venv/development ## Check that models and migrations agree, on both databases
-	$(BIN)/python -m tests.migrations
+	$(BIN)/python -m tests.support.migrations
 
 contract: .venv/development ## Walk the wire contract on a server: make contract BASE=URL KEY=KEY
 	@[ "$(BASE)" ] && [ "$(KEY)" ] || { echo "say: make contract BASE=URL KEY=KEY"; exit 2; }

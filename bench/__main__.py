@@ -16,8 +16,8 @@ from bench.rounds import FULL, QUICK, Pace, Row
 from bench.stage import product, servers, single
 from bench.table import contest
 from bench.wrk import wrk
-from tests.postgres import PostgresServer
-from tests.served import ROOT
+from tests.support.postgres import PostgresServer
+from tests.support.served import ROOT
 
 REPORT = ROOT / "docs" / "performance.md"
 GROWTH = Pace(rounds=2, seconds=2, big=0, reads=20)

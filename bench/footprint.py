@@ -13,7 +13,7 @@ from bench.polls import JSON_BODY, TODAY, Json, results, votes
 from bench.rounds import Row
 from bench.stage import Product, product
 from bench.wrk import load
-from tests.served import ROOT
+from tests.support.served import ROOT
 
 HOLD_SECONDS = 0.2
 HOLDERS = 30
@@ -23,7 +23,7 @@ IMPORTS = 5
 
 def holding(database_url: str, redis_url: str, rounds: int) -> list[Row]:
     """Measure how many turns it takes until all of 30 requests at once had their connection."""
-    with product(database_url, redis_url, app="tests.holding_app:app") as held:
+    with product(database_url, redis_url, app="tests.support.holding_app:app") as held:
         taken = [
             rounds_of(held.url, f"/hold?seconds={HOLD_SECONDS}", HOLD_SECONDS, HOLDERS)
             for _ in range(rounds + 1)

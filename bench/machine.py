@@ -11,9 +11,9 @@ from pathlib import Path
 from statistics import median
 
 from bench.wrk import wrk
-from tests.binaries import POSTGRESQL, REDIS, obtain
-from tests.os_user import common_ground
-from tests.served import ROOT
+from tests.support.binaries import POSTGRESQL, REDIS, obtain
+from tests.support.os_user import common_ground
+from tests.support.served import ROOT
 
 PACKAGES = ("gunicorn", "Flask", "SQLAlchemy", "psycopg2-binary", "redis")
 SYNCS = 50

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from bench.polls import Json, send, votes
 from bench.stage import product, query
 from bench.wrk import CONNECTIONS, Request
-from tests.binaries import POSTGRESQL, obtain
+from tests.support.binaries import POSTGRESQL, obtain
 
 DATABASE, MESSAGE = 2, 13  # columns of PostgreSQL's log
 LOGGED = "statement: "

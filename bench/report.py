@@ -7,7 +7,7 @@ from bench.machine import describe_machine
 from bench.rounds import Pace, Row, table
 from bench.stage import THREADS
 from bench.wrk import CONNECTIONS
-from tests.served import WORKERS
+from tests.support.served import WORKERS
 
 HOW = """\
 Everything is on as it ships: limits (set so high that they refuse nothing), logs, Redis, durable

@@ -16,11 +16,11 @@ import psycopg2
 from allthing.config import Settings
 from bench.polls import listed, send
 from bench.wrk import Request
-from tests.api import POLL_ZONE, today
-from tests.daemon import Command, Daemon
-from tests.postgres import PostgresServer
-from tests.served import ROOT, WORKERS, ServedApp, served
-from tests.servers import postgres_server, redis_server
+from tests.support.api import POLL_ZONE, today
+from tests.support.daemon import Command, Daemon
+from tests.support.postgres import PostgresServer
+from tests.support.served import ROOT, WORKERS, ServedApp, served
+from tests.support.servers import postgres_server, redis_server
 
 ADMIN_KEY = "bench-admin-key-0123456789"
 THREADS = Settings.model_fields["web_threads"].default

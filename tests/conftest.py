@@ -13,9 +13,9 @@ from flask.testing import FlaskClient, FlaskCliRunner
 from allthing import cache, create_app, redis_client
 from allthing.config import Settings
 from allthing.database import Base, db
-from tests.api import POLL_ZONE, Admin, Polls
-from tests.redis_server import client as redis_connection
-from tests.servers import postgres_server, redis_server
+from tests.support.api import POLL_ZONE, Admin, Polls
+from tests.support.redis_server import client as redis_connection
+from tests.support.servers import postgres_server, redis_server
 
 ROOT = Path(__file__).parent.parent
 ADMIN_KEY = "tests-admin-key-0123456789"

@@ -10,8 +10,8 @@ from random import Random
 import psycopg2
 
 from tests.crash.world import World
-from tests.daemon import Server, StopMode
-from tests.redis_server import client
+from tests.support.daemon import Server, StopMode
+from tests.support.redis_server import client
 
 Accident = Callable[[World, Random], None]
 

@@ -2,10 +2,10 @@
 
 from random import Random
 
-from tests.api import walk
 from tests.crash.journal import Journal
 from tests.crash.shift import Shift
 from tests.crash.wire import Json, Wire
+from tests.support.api import walk
 
 LOOK_SECONDS = 0.15
 

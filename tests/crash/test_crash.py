@@ -11,8 +11,8 @@ from tests.crash import accidents
 from tests.crash.accidents import Accident
 from tests.crash.scene import Scene
 from tests.crash.world import SECRETS_BEING_ROTATED, servers, world
-from tests.postgres import PostgresServer
-from tests.redis_server import RedisServer
+from tests.support.postgres import PostgresServer
+from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.postgresql
 

@@ -18,10 +18,10 @@ from allthing.config import Settings
 from tests.conftest import ADMIN_KEY, ROOT, SECRET_KEY, dispose
 from tests.crash.wire import Wire
 from tests.crash.zone import write_zone
-from tests.postgres import PostgresServer
-from tests.redis_server import RedisServer
-from tests.served import ServedApp, served
-from tests.servers import postgres_server, redis_server
+from tests.support.postgres import PostgresServer
+from tests.support.redis_server import RedisServer
+from tests.support.served import ServedApp, served
+from tests.support.servers import postgres_server, redis_server
 
 OTHER_SECRET_KEY = "crash-secret-key-0123456789-0123456789"
 ONE_SECRET = [{"secret_key": SECRET_KEY}, {"secret_key": SECRET_KEY}]  # one dict per replica

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.binaries import REDIS, obtain
 from tests.faults.contention import DEADLOCK_SECONDS
 from tests.faults.table import write_table
 from tests.faults.verdict import TooSlow
 from tests.faults.world import Findings, World, world_of
-from tests.postgres import PostgresServer
-from tests.redis_server import RedisServer
-from tests.servers import postgres_server, redis_server
+from tests.support.binaries import REDIS, obtain
+from tests.support.postgres import PostgresServer
+from tests.support.redis_server import RedisServer
+from tests.support.servers import postgres_server, redis_server
 
 GUARDED_DEBUG = 7  # from this version on DEBUG has to be allowed
 

@@ -8,10 +8,10 @@ from typing import Self
 import psycopg2
 from itsdangerous import URLSafeSerializer
 
-from tests.api import Json
 from tests.conftest import SECRET_KEY
 from tests.faults.postgres_faults import execute
 from tests.faults.world import World
+from tests.support.api import Json
 
 DEADLOCK_SECONDS = 0.2  # after which PostgreSQL looks for one
 

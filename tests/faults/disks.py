@@ -10,9 +10,9 @@ from typing import Any
 import psycopg2
 
 from tests.faults.postgres_faults import execute, session
-from tests.os_user import unprivileged
-from tests.postgres import PostgresServer
-from tests.servers import postgres_server
+from tests.support.os_user import unprivileged
+from tests.support.postgres import PostgresServer
+from tests.support.servers import postgres_server
 
 DISK = "size=160m,mode=0755"
 BLOCK = 4096

@@ -11,8 +11,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  # it is 
 
 from tests.faults.load import Sample
 from tests.faults.relay import Relay
-from tests.postgres import PostgresServer
-from tests.served import WORKERS, ServedApp
+from tests.support.postgres import PostgresServer
+from tests.support.served import WORKERS, ServedApp
 
 LEAVING_SECONDS = 0.05  # that a backend takes to notice that it shall end
 EVERYBODY = "SELECT pid FROM pg_stat_activity WHERE application_name = 'allthing-api'"

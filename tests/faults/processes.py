@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.served import ServedApp
+from tests.support.served import ServedApp
 
 
 @contextmanager

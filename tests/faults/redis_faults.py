@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from redis import Redis, RedisError
 
-from tests.daemon import free_port
-from tests.fake_redis import Behaviour, fake_redis, replying
 from tests.faults.relay import Relay
-from tests.redis_server import RedisServer, client
-from tests.servers import redis_server
+from tests.support.daemon import free_port
+from tests.support.fake_redis import Behaviour, fake_redis, replying
+from tests.support.redis_server import RedisServer, client
+from tests.support.servers import redis_server
 
 FLAP_SECONDS = 0.7
 SLEEP_SECONDS = 3

@@ -5,7 +5,7 @@ from typing import Any
 import requests
 
 from tests.faults.load import address
-from tests.served import ServedApp
+from tests.support.served import ServedApp
 
 
 class Answer:

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from allthing.runtime import clock
-from tests.api import POLL_ZONE, Json, walk
 from tests.faults.load import address
 from tests.faults.world import World, polls_of
-from tests.served import ServedApp, served
+from tests.support.api import POLL_ZONE, Json, walk
+from tests.support.served import ServedApp, served
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("clock-faults")]
 

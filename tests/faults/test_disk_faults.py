@@ -5,7 +5,7 @@ import pytest
 from tests.faults.disks import postgres_on_small_disk
 from tests.faults.verdict import Requirement
 from tests.faults.world import Findings, world_of
-from tests.redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.postgresql
 

@@ -11,7 +11,7 @@ from tests.faults import redis_faults as faults
 from tests.faults.load import address
 from tests.faults.redis_faults import RedisFault
 from tests.faults.world import World
-from tests.served import WORKERS, ServedApp
+from tests.support.served import WORKERS, ServedApp
 
 pytestmark = pytest.mark.postgresql
 

@@ -13,7 +13,7 @@ from tests.faults.redis_faults import frozen as redis_frozen
 from tests.faults.relay import Relay
 from tests.faults.verdict import Requirement
 from tests.faults.world import World
-from tests.served import WORKERS, served
+from tests.support.served import WORKERS, served
 
 pytestmark = pytest.mark.postgresql
 

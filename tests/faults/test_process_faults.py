@@ -11,7 +11,7 @@ from tests.faults import redis_faults
 from tests.faults.processes import restarted, worker_killed
 from tests.faults.verdict import ENDPOINTS, HEALTHY, Requirement
 from tests.faults.world import World
-from tests.served import served
+from tests.support.served import served
 
 pytestmark = pytest.mark.postgresql
 

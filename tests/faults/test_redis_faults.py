@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.fake_redis import dripping, replying, resetting, silent
 from tests.faults import redis_faults as faults
 from tests.faults.redis_faults import RedisFault
 from tests.faults.verdict import Requirement
 from tests.faults.world import World
-from tests.served import served
+from tests.support.fake_redis import dripping, replying, resetting, silent
+from tests.support.served import served
 
 pytestmark = pytest.mark.postgresql
 

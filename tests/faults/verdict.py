@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tests.api import Json
 from tests.faults.load import Sample
+from tests.support.api import Json
 
 HEAL_SECONDS = 3.0
 NOTICE_SECONDS = 1.0  # after that /readyz must know of a sick Redis

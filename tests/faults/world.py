@@ -15,7 +15,6 @@ from flask.testing import FlaskClient
 
 from allthing import create_app
 from allthing.config import Settings
-from tests.api import Admin, Json, Polls
 from tests.conftest import ADMIN_KEY, ROOT, SECRET_KEY, dispose
 from tests.faults.load import Order, Sample
 from tests.faults.remote import RemoteApp
@@ -30,9 +29,10 @@ from tests.faults.verdict import (
     complaints,
     slow_answers,
 )
-from tests.postgres import PostgresServer
-from tests.redis_server import RedisServer
-from tests.served import ServedApp, served
+from tests.support.api import Admin, Json, Polls
+from tests.support.postgres import PostgresServer
+from tests.support.redis_server import RedisServer
+from tests.support.served import ServedApp, served
 
 WARM_UP_SECONDS = 0.5
 AFTER_SECONDS = 0.5

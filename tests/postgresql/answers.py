@@ -6,7 +6,7 @@ from collections.abc import Callable
 import requests
 
 from tests.conftest import ADMIN_KEY
-from tests.served import ServedApp
+from tests.support.served import ServedApp
 
 FIRST_SECONDS = 4.0  # that who meets a fault first may wait; 1.6 s where nothing else runs
 LATER_SECONDS = 1.0  # that anybody after that may wait; some ms where nothing else runs

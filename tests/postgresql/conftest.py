@@ -9,12 +9,12 @@ import pytest
 from flask import Flask
 from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
 
-from tests.api import Admin, Polls
 from tests.conftest import ADMIN_KEY
-from tests.postgres import PostgresServer
-from tests.prepared import prepared, settings_for
-from tests.served import ServedApp, served
-from tests.servers import postgres_server
+from tests.support.api import Admin, Polls
+from tests.support.postgres import PostgresServer
+from tests.support.prepared import prepared, settings_for
+from tests.support.served import ServedApp, served
+from tests.support.servers import postgres_server
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def polls(home: Flask, admin: Admin) -> Polls:
 
 @pytest.fixture(scope="module")
 def server(home: Flask, settings: dict[str, Any]) -> Iterator[ServedApp]:
-    with served("tests.holding_app:app", **settings) as server:
+    with served("tests.support.holding_app:app", **settings) as server:
         server.workers()
         yield server
 

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 import requests
 
-from tests.api import Polls, today
-from tests.postgres import PostgresServer
 from tests.postgresql.answers import (
     ASK,
     FIRST_SECONDS,
@@ -20,8 +18,10 @@ from tests.postgresql.answers import (
     new_category,
     timed_answer,
 )
-from tests.served import WORKERS, ServedApp, served
-from tests.stopwatch import until
+from tests.support.api import Polls, today
+from tests.support.postgres import PostgresServer
+from tests.support.served import WORKERS, ServedApp, served
+from tests.support.stopwatch import until
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("away")]
 

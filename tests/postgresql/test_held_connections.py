@@ -10,7 +10,6 @@ import requests
 from flask import Flask
 from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
 
-from tests.api import Polls
 from tests.postgresql.answers import (
     ASK,
     FIRST_SECONDS,
@@ -20,8 +19,9 @@ from tests.postgresql.answers import (
     timed_answer,
 )
 from tests.postgresql.sessions import AT_WORK, execute, ours
-from tests.served import WORKERS, ServedApp, served
-from tests.stopwatch import timed, until
+from tests.support.api import Polls
+from tests.support.served import WORKERS, ServedApp, served
+from tests.support.stopwatch import timed, until
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("held-connections")]
 
@@ -32,7 +32,7 @@ POOL = 30
 def narrow_server(home: Flask, settings: dict[str, Any]) -> Iterator[ServedApp]:
     """Serve with one connection to the database for all threads."""
     one = {"web_concurrency": 1, "db_pool_size": 1, "db_max_overflow": 0, "db_pool_timeout": 1}
-    with served("tests.holding_app:app", **settings | one) as server:
+    with served("tests.support.holding_app:app", **settings | one) as server:
         yield server
 
 
@@ -40,7 +40,7 @@ def narrow_server(home: Flask, settings: dict[str, Any]) -> Iterator[ServedApp]:
 def impatient_server(home: Flask, settings: dict[str, Any]) -> Iterator[ServedApp]:
     """Serve with one worker, on which a request of the public may take a second."""
     short = {"web_concurrency": 1, "db_request_timeout": 1, "db_lock_timeout": 20}
-    with served("tests.holding_app:app", **settings | short) as server:
+    with served("tests.support.holding_app:app", **settings | short) as server:
         yield server
 
 
@@ -116,7 +116,7 @@ class TestTime:
     ) -> None:
         one = {"web_concurrency": 1, "db_pool_size": 1, "db_max_overflow": 0, "db_pool_timeout": 2}
         with (
-            served("tests.holding_app:app", **settings | one) as server,
+            served("tests.support.holding_app:app", **settings | one) as server,
             ThreadPoolExecutor(1) as pool,
         ):
             server.get(ASK)

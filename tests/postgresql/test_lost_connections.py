@@ -10,11 +10,11 @@ import pytest
 import requests
 from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
 
-from tests.api import Admin, Json, Polls
 from tests.postgresql.answers import ASK, KEY, new_category
 from tests.postgresql.sessions import WAITING, execute, ours, terminate
-from tests.served import ServedApp
-from tests.stopwatch import until
+from tests.support.api import Admin, Json, Polls
+from tests.support.served import ServedApp
+from tests.support.stopwatch import until
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("lost-connections")]
 

@@ -17,12 +17,12 @@ from sqlalchemy import delete, func, select
 
 from allthing.database import db
 from allthing.models import PollInstance, RolloverRun
-from tests.api import Polls
 from tests.conftest import ROOT
 from tests.postgresql.sessions import AT_WORK, ours
-from tests.served import WORKERS, ServedApp, served
-from tests.stopwatch import timed, until
-from tests.watchdog import is_alive
+from tests.support.api import Polls
+from tests.support.served import WORKERS, ServedApp, served
+from tests.support.stopwatch import timed, until
+from tests.support.watchdog import is_alive
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("served")]
 
@@ -32,7 +32,7 @@ HEAL_SECONDS = 5
 POOLS = 60  # 2 workers x (20 + 10) connections
 ABANDONED_RUN = """
 import signal
-from tests.served import served
+from tests.support.served import served
 with served() as server:
     print(*server.workers(), flush=True)
     signal.pause()
@@ -91,7 +91,7 @@ class TestManyAtOnce:
             db.session.execute(delete(PollInstance))
             db.session.commit()
 
-        with served("tests.holding_app:app", **settings) as replica:
+        with served("tests.support.holding_app:app", **settings) as replica:
             replica.workers()
             time.sleep(settings["cache_ttl"])
             calls = [lambda: server.get("/polls/today"), lambda: replica.get("/polls/today")]
@@ -133,7 +133,7 @@ class TestEnd:
         self, settings: dict[str, Any], observer: Connection
     ) -> None:
         with (
-            served("tests.holding_app:app", **settings) as server,
+            served("tests.support.holding_app:app", **settings) as server,
             server.connection() as idle,
             ThreadPoolExecutor(4) as pool,
         ):
