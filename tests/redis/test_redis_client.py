@@ -22,12 +22,40 @@ from allthing.redis_client import (
     safe_redis_swap,
 )
 from tests.conftest import AppFactory
-from tests.daemon import free_port
-from tests.redis_server import client as redis_connection
-from tests.stopwatch import timed
+from tests.support.daemon import free_port
+from tests.support.redis_server import client as redis_connection
 from tests.support.servers import redis_server
+from tests.support.stopwatch import timed
 
 CROWD = 30
+
+# The five functions, called as the guide of those who build on this backend calls them.
+GUIDE = """
+safe_redis_set("key", "value", ex=60)
+safe_redis_get("key")
+safe_redis_incr("counter")
+safe_redis_expire("counter", 60)
+safe_redis_delete("key")
+"""
+SAFE_FUNCTIONS = {
+    function.__name__: function
+    for function in (
+        safe_redis_set,
+        safe_redis_get,
+        safe_redis_incr,
+        safe_redis_expire,
+        safe_redis_delete,
+    )
+}
+
+
+def test_they_are_called_as_the_guide_says(make_app: AppFactory, redis_url: str) -> None:
+    with make_app().app_context(), redis_connection(redis_url) as redis:
+        answers = [eval(line, SAFE_FUNCTIONS.copy()) for line in GUIDE.strip().splitlines()]
+
+        assert answers == [True, "value", 1, True, True]
+        assert redis.get("key") is None
+        assert 0 < redis.ttl("counter") <= 60
 
 
 class TestAbsent:

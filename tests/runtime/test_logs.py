@@ -1,10 +1,15 @@
 """The log: a line of JSON for each request, and none is lost at an orderly end."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from flask import Flask
+from flask.testing import FlaskClient
+from gunicorn.config import Config
 
+from allthing.runtime.gunicorn_worker import Logger
 from tests.support.served import WORKERS, served
 
 CROWD = 8
@@ -34,3 +39,33 @@ def test_every_request_is_logged_though_we_are_stopped_at_once(
         assert line["milliseconds"] >= 0
         assert line["timestamp"].endswith("+00:00")
         assert "secret" not in str(line)
+
+
+def test_handlers_and_filters_of_others_see_every_request(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = logging.getLogger("allthing.requests")
+
+    def is_wanted(record: logging.LogRecord) -> bool:
+        record.release = "0.2.0"  # as error trackers add to what they are shown
+        return vars(record)["route"] != "/healthz"
+
+    log.addFilter(is_wanted)
+    try:
+        with caplog.at_level(logging.INFO):
+            for path in ("/healthz", "/polls/today", "/no-such-path"):
+                client.get(path)
+    finally:
+        log.removeFilter(is_wanted)
+
+    records = [vars(record) for record in caplog.records if record.name == log.name]
+    assert [record["route"] for record in records] == ["/polls/today", None]
+    assert [record["status"] for record in records] == [200, 404]
+    assert {record["release"] for record in records} == {"0.2.0"}
+
+
+def test_gunicorn_makes_up_no_line_of_its_own() -> None:
+    config = Config()
+    config.set("accesslog", "-")
+
+    Logger(config).access(None, None, {}, None)  # it would look into request and response

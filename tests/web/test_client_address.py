@@ -4,14 +4,19 @@ Only `X-Forwarded-For` is read, and only with TRUSTED_PROXIES; `CF-Connecting-IP
 `Forwarded` never. Limits and hashes take an IPv6 client by its /64, the audit by its address.
 """
 
+import ipaddress
+
 import pytest
 from flask import Flask
+from hypothesis import given
+from hypothesis.strategies import ip_addresses
 from sqlalchemy import select
 
 from allthing.database import db
 from allthing.models import AdminAuditLog, VoteBallot
-from tests.api import Polls
+from allthing.web.client_address import network_of, packed
 from tests.conftest import AppFactory
+from tests.support.api import Polls
 
 PEER = "192.0.2.7"
 
@@ -163,3 +168,17 @@ def test_place_of_a_voter_is_believed_to_a_proxy_only(
 
     with app.app_context():
         assert db.session.scalar(select(VoteBallot.country_code)) == stored
+
+
+@given(ip_addresses())
+def test_network_is_the_one_that_the_standard_library_names(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    subscriber = getattr(address, "ipv4_mapped", None) or address
+    network = ipaddress.ip_network(
+        (subscriber, 64 if subscriber.version == 6 else 32), strict=False
+    )
+    found = packed(str(address))
+
+    assert found == subscriber.packed
+    assert network_of(found) == str(network).removesuffix("/32")

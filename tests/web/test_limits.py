@@ -6,12 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from limits import parse_many
 
-from allthing.web.rate_limit_storage import MAX_CLIENTS, Count, FixedWindow
-from tests.api import ORIGIN, Polls, ask
+from allthing.web.rate_limit_storage import (
+    MAX_CLIENTS,
+    Count,
+    FixedWindow,
+    ProcessStorage,
+    limit_in,
+)
+from allthing.web.rate_limits import limiter
 from tests.conftest import AppFactory
-from tests.redis_server import client as redis_connection
-from tests.routes import assert_refused, contents, requests, store
+from tests.support.api import ORIGIN, Polls, ask
+from tests.support.redis_server import client as redis_connection
+from tests.support.routes import assert_refused, contents, requests, store
 from tests.support.servers import redis_server
 
 PAGE = {"Origin": ORIGIN}
@@ -204,3 +212,32 @@ def test_any_number_of_clients_takes_little_memory(make_app: AppFactory) -> None
             window.hit(f"LIMITER/{client}/test/3/1/day")
 
     assert sum(isinstance(found, Count) for found in gc.get_objects()) <= MAX_CLIENTS
+
+
+def test_limiter_swallows_what_its_storage_raises(
+    make_app: AppFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise ConnectionError
+
+    monkeypatch.setattr(ProcessStorage, "incr", fail)
+    app = make_app(global_rate_limit="1 per day")
+
+    assert isinstance(limiter.storage, ProcessStorage)
+    assert ask(app, "/", 3) == [200, 200, 200]
+
+
+def test_which_limits_a_view_has_is_found_out_once(make_app: AppFactory) -> None:
+    app = make_app()
+    for _ in range(2):
+        ask(app, "/", 1)
+    found = dict(app.extensions["rate_limit_lookups"])
+    ask(app, "/", 1)
+
+    assert {name for name, *_ in found} == {"resolve_limits", "exemption_scope"}
+    assert app.extensions["rate_limit_lookups"] == found
+
+
+def test_a_key_says_how_many_requests_it_allows() -> None:
+    for limit in parse_many("7 per minute; 30 per 5 hours; 1000 per day"):
+        assert limit_in(limit.key_for("2001:db8::/64", "global")) == limit.amount
