@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from tests.support import watchdog
 from tests.support.os_user import Identity, common_ground, hand_over, unprivileged
@@ -22,6 +22,18 @@ StopMode: TypeAlias = Literal["fast", "immediate"]
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+
+
+class Process(Protocol):
+    """As much of `subprocess.Popen` as is used here."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
 
 
 class ServerFailed(RuntimeError):
@@ -46,11 +58,13 @@ class Daemon:
         crash: signal.Signals,
         identity: Identity | None = None,
         environment: Mapping[str, str] | None = None,
+        popen: Callable[..., Process] = subprocess.Popen,
     ) -> None:
         """Make the folder, named after `name`, and post the watchdog; run nothing yet.
 
         `crash` is the signal upon which this kind of server ends at once, saving nothing. It runs
-        as `identity`, by default an unprivileged user, with `environment` on top of ours.
+        as `identity`, by default an unprivileged user, with `environment` on top of ours; `popen`
+        starts it.
         """
         self.folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=common_ground()))
         self.port = 0
@@ -59,7 +73,8 @@ class Daemon:
         self._environment = _environment() | (environment or {})
         self._command: Command = ()
         self._answers: Callable[[], bool] = bool
-        self._process: subprocess.Popen[bytes] | None = None
+        self._popen = popen
+        self._process: Process | None = None
         hand_over(self.folder)
         self._watchdog = subprocess.Popen(
             [sys.executable, "-I", "-S", watchdog.__file__, self.folder],
@@ -107,7 +122,7 @@ class Daemon:
             return
         with (self.folder / "log").open("ab") as log:
             log_start = log.tell()
-            self._process = subprocess.Popen(
+            self._process = self._popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

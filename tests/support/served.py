@@ -12,6 +12,7 @@ from typing import Any
 import requests
 
 from tests.support.daemon import Command, Daemon, Server
+from tests.support.fork_server import fork
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 2
@@ -32,6 +33,7 @@ class ServedApp(Server):
             crash=signal.SIGKILL,
             identity={},  # only we may be able to read our virtual environment
             environment=environment | {"PYTHONPATH": str(ROOT)},
+            popen=fork,
         )
         super().__init__(self._gunicorn)
 

@@ -87,21 +87,28 @@ def family(pid: int) -> list[int]:
 def is_alive(pid: int) -> bool:
     """Tell whether a process still runs."""
     # A zombie is dead: its parent may be a container's first process that never reaps.
-    return any(one == pid and state not in "ZX" for one, state, _ in _processes())
+    with suppress(OSError):
+        return _stat(Path("/proc", str(pid)))[0] not in "ZX"
+    return False
 
 
 def _processes() -> Iterator[tuple[int, str, int]]:
-    """Yield pid, state and parent's pid of every process.
+    """Yield pid, state and parent's pid of every process."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):  # it ended while we looked
+                yield int(entry.name), *_stat(entry)
+
+
+def _stat(process: Path) -> tuple[str, int]:
+    """Return state and parent's pid of the process with this folder in /proc, if it runs.
 
     From `stat`, which anyone may read: in a plain container even root may not read much else
     about other users' processes.
     """
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):  # it ended while we looked
-                # The command's name comes second, in parentheses, and may itself contain any.
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                yield int(entry.name), fields[0], int(fields[1])
+    # The command's name comes second, in parentheses, and may itself contain any.
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    return fields[0], int(fields[1])
 
 
 if __name__ == "__main__":
