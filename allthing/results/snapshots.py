@@ -81,6 +81,8 @@ def newest_snapshot(instance: PollInstance) -> PollResultSnapshot:
 
 def newest_of(instances: Sequence[PollInstance]) -> dict[str, PollResultSnapshot]:
     """Return the newest snapshot of each of these polls that has any, by instance id."""
+    if not instances:
+        return {}
     ids = [instance.id for instance in instances]
     found = select(PollResultSnapshot).where(PollResultSnapshot.instance_id.in_(ids), is_newest())
     return {snapshot.instance_id: snapshot for snapshot in db.session.scalars(found)}

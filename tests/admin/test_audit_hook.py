@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from allthing.admin import categories
 from allthing.admin.audit import READING_METHODS, audited, audited_view, require_audited_views
-from allthing.database import Base, db, find
+from allthing.database import db, find
 from allthing.models import PollCategory
 from tests.conftest import ADMIN_KEY
 from tests.support.api import Admin, Polls
@@ -34,13 +34,6 @@ def changes(request: Request) -> bool:
 def audit_rows(app: Flask) -> int:
     with app.app_context():
         return db.session.scalar(text('SELECT count(*) FROM "adminAuditLogs"'))
-
-
-def empty(app: Flask) -> None:
-    with app.app_context():
-        for table in reversed(Base.metadata.sorted_tables):
-            db.session.execute(table.delete())
-        db.session.commit()
 
 
 def test_every_changing_route_has_an_example(app: Flask, polls: Polls) -> None:
@@ -68,7 +61,6 @@ def test_every_success_leaves_exactly_one_row_with_the_key(
     app: Flask, admin: Admin, polls: Polls
 ) -> None:
     for number, example in enumerate(admin_requests(app, store(polls))):
-        empty(app)
         request = admin_requests(app, store(polls))[number]
         rows = audit_rows(app)
 

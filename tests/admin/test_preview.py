@@ -120,7 +120,7 @@ def statuses() -> dict[str, str]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(drawn=st.lists(templates, max_size=4))
 def test_what_it_foresees_is_what_the_rollovers_do(app: Flask, drawn: list[dict]) -> None:

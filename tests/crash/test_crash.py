@@ -16,13 +16,13 @@ from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.postgresql
 
-SECONDS = 30.0
-SHORT_SECONDS = 10.0
+SECONDS = 24.0
+SHORT_SECONDS = 8.0
 SOAK_SECONDS = 60.0
 SOAK_SCENES = 10
 GLIMPSE_SECONDS = 4.0
-MIDNIGHTS = 15, 28  # seconds from the start of the servers, which takes some
-SHORT_MIDNIGHTS = 9, 28  # the second one only in a soak
+MIDNIGHTS = 12, 22  # seconds from the start of the servers, which takes some
+SHORT_MIDNIGHTS = 7, 28  # the second one only in a soak
 DAYS = 3
 FEWEST_VOTES = 300  # on the busiest machine; an idle one has several thousand
 

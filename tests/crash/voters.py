@@ -10,6 +10,7 @@ from tests.crash.shift import Shift, until
 from tests.crash.wire import Json, Wire
 
 POLLS_EACH = 3
+PAUSES_SECONDS = 0.0, 0.2, 0.4  # between two voters of a line
 WAYS = ("cookie", "cookie", "header", "body", "cookie and header")
 
 Choices = tuple[str, ...]
@@ -27,9 +28,9 @@ class Voters:
         self._today = today
 
     def vote(self, shift: Shift, line: int, random: Random) -> None:
-        """Be one voter after the other, standing in one line."""
+        """Be one voter after the other, standing in one line, not always in a hurry."""
         number = 0
-        while not shift.over.wait(0 if self._board.polls else 0.1):
+        while not shift.over.wait(random.choice(PAUSES_SECONDS)):
             number += 1
             way = random.choice(WAYS)
             headers = {"Cookie": self._cookie(random)} if "cookie" in way else {}

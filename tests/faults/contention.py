@@ -13,10 +13,12 @@ from tests.faults.postgres_faults import execute
 from tests.faults.world import World
 from tests.support.api import Json
 
-DEADLOCK_SECONDS = 0.2  # after which PostgreSQL looks for one
+DEADLOCK_SECONDS = 0.4  # after which PostgreSQL looks for one
 
 TWIN = 'CREATE TEMP TABLE twin AS SELECT * FROM "voteBallots" WHERE "instanceId" = %s'
-WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+WAITING = """
+    SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '"voteTallies"'::regclass
+"""
 
 
 @dataclass
@@ -77,12 +79,12 @@ class DeadlockedVote(OneVoter):
     def __enter__(self) -> Self:
         self.prepare()
         execute(self.session, "SET LOCAL deadlock_timeout = '1min'")  # so that the vote is chosen
+        begun = time.monotonic()
         execute(self.session, 'LOCK TABLE "voteTallies" IN SHARE MODE')
         thread = threading.Thread(target=self.vote_meanwhile)
         thread.start()
         while not execute(self.session, WAITING)[0][0]:
-            time.sleep(0.01)
-        begun = time.monotonic()
+            time.sleep(0.005)
         # Votes have it, until they give way. Whoever comes again has to wait in line behind us.
         execute(self.session, 'LOCK TABLE "pollInstances" IN ACCESS EXCLUSIVE MODE')
         self.waited = time.monotonic() - begun

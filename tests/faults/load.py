@@ -1,8 +1,9 @@
 """The load: a process of its own with paced clients, so that nothing of the test slows it down.
 
-`python -m tests.faults.load` reads one line of JSON (an `Order`), says `ready` once every client
-has had an answer, and works until its input ends; then it prints a `Recording` as JSON. Times are
-of CLOCK_MONOTONIC, which all processes of a machine share.
+`python -m tests.faults.load` reads a line of JSON (an `Order`), says `ready` once every client has
+had an answer, and works until the next line, whatever it says; then it prints a `Recording` as a
+line of JSON and reads the next order. Times are of CLOCK_MONOTONIC, which all processes of a
+machine share.
 """
 
 import itertools
@@ -30,7 +31,7 @@ MIX = {  # how often each is asked for, in a round of a client
     "replay": 1,
     "admin": 1,
     "healthz": 1,
-    "readyz": 1,
+    "readyz": 2,
 }
 
 
@@ -45,7 +46,7 @@ class Order:
     secret_key: str
     admin_key: str
     clients: int = 16
-    rate: float = 12.0
+    rate: float = 3.5
     mix: dict[str, int] = field(default_factory=MIX.copy)
 
 
@@ -211,8 +212,8 @@ def record(order: Order, until: Callable[[], object]) -> dict[str, Any]:
 
 
 def main() -> None:
-    order = Order(**json.loads(sys.stdin.readline()))
-    json.dump(record(order, sys.stdin.read), sys.stdout)
+    for line in iter(sys.stdin.readline, ""):
+        print(json.dumps(record(Order(**json.loads(line)), sys.stdin.readline)), flush=True)
 
 
 if __name__ == "__main__":

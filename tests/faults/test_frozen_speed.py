@@ -14,8 +14,8 @@ from tests.faults.world import World, under_load
 
 pytestmark = pytest.mark.postgresql
 
-ROUNDS = 4
-ROUND_SECONDS = 1.5
+ROUNDS = 3
+ROUND_SECONDS = 1.0
 RATE = 25.0
 HALF_A_WAIT_SECONDS = 0.025  # for Redis: who waits for it each time, is later by more
 

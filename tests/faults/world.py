@@ -1,5 +1,6 @@
 """The app under gunicorn with real servers of its own, under load, and what faults do to it."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -34,9 +35,9 @@ from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
 from tests.support.served import ServedApp, served
 
-WARM_UP_SECONDS = 0.5
-AFTER_SECONDS = 0.5
-FAULT_SECONDS = 1.8
+WARM_UP_SECONDS = 0.3
+AFTER_SECONDS = 0.3
+FAULT_SECONDS = 1.6
 SOAK_FAULT_SECONDS = 12.0
 
 MESSAGES, MESSAGE = 30, 400  # as many complaints as a reader bears, and as long
@@ -195,22 +196,31 @@ class Load:
     standstill: Standstill = field(default_factory=lambda: Standstill([]))
 
 
+@functools.cache
+def load_process() -> "subprocess.Popen[str]":
+    """Return the one of this test run; it ends when the run has ended, in whatever way."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.load"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
 @contextmanager
 def under_load(order: Order) -> Iterator[Load]:
     """Keep clients busy during the block."""
     load = Load()
-    command = [sys.executable, "-m", "tests.faults.load"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(json.dumps(asdict(order)) + "\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == "ready\n"
-        try:
-            yield load
-        finally:
-            said, _ = process.communicate()
-    recorded = json.loads(said)
+    process = load_process()
+    assert process.stdin
+    assert process.stdout
+    print(json.dumps(asdict(order)), file=process.stdin, flush=True)
+    assert process.stdout.readline() == "ready\n"
+    try:
+        yield load
+    finally:
+        print("stop", file=process.stdin, flush=True)
+        recorded = json.loads(process.stdout.readline())
     load.samples = [Sample(**sample) for sample in recorded["samples"]]
     load.standstill = Standstill([(until, total) for until, total in recorded["standstill"]])

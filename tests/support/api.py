@@ -1,5 +1,6 @@
 """The API as tests speak it: an admin who builds polls, and voters who answer them."""
 
+import itertools
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,8 @@ from allthing.runtime import clock
 
 ORIGIN = "http://localhost:3000"  # of a page that may ask
 LATE_HOUR = 20
+
+numbers = itertools.count()
 
 Json = dict[str, Any]
 
@@ -46,8 +49,7 @@ class Admin:
     def template(self, *, options: tuple[str, ...] = ("Leek", "Pea"), **fields: object) -> Json:
         """Add a template, by default a single choice in a category that is made for it."""
         if "categoryId" not in fields:
-            number = len(self.done("GET", "/categories")["categories"])
-            fields["categoryId"] = self.category(key=f"category-{number}")["id"]
+            fields["categoryId"] = self.category(key=f"category-{next(numbers)}")["id"]
         entries = [{"label": label, "sortOrder": n} for n, label in enumerate(options)]
         body = {"title": "Best soup", "pollType": "SINGLE", "options": entries}
         return self.done("POST", "/templates", body | fields)["template"]

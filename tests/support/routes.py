@@ -8,13 +8,15 @@ from uuid import uuid4
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import Table, insert, select
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from allthing import cache
 from allthing.database import Base, db
+from allthing.models import PollInstance
 from tests.conftest import ADMIN_KEY
-from tests.support.api import ORIGIN, Polls
+from tests.support.api import ORIGIN, Polls, today
 from tests.support.examples import EXAMPLES, PLANNED_DAY, Example
 
 HEADERS = {"Origin": ORIGIN, "x-admin-key": ADMIN_KEY}
@@ -73,8 +75,43 @@ def fill(value: Any, ids: Mapping[str, str]) -> Any:
     return value
 
 
+Rows = dict[Table, list[dict[str, Any]]]
+stored: dict[Any, tuple[dict[str, str], Rows]] = {}  # ids and rows, by what was stored
+
+
 def store(polls: Polls, **fields: Any) -> dict[str, str]:
-    """Store something of everything; return an id for each argument that a path may have."""
+    """Store one of everything, and nothing else; return an id for each argument of a path.
+
+    What was stored before in this run is put back as it was, which takes a tenth of the time.
+    """
+    key = (today(), *sorted(fields.items()))
+    replace_all(polls.app, stored[key][1] if key in stored else {})
+    if key not in stored:
+        ids = store_by_requests(polls, **fields)
+        with polls.app.app_context():
+            tables = Base.metadata.sorted_tables
+            rows = {
+                t: [dict(row) for row in db.session.execute(select(t)).mappings()] for t in tables
+            }
+        stored[key] = ids, rows
+    return stored[key][0].copy()
+
+
+def replace_all(app: Flask, rows: Rows) -> None:
+    """Store these rows, and nothing else."""
+    with app.app_context():
+        for table in reversed(Base.metadata.sorted_tables):
+            db.session.execute(table.delete())
+        for table, of_table in rows.items():
+            if of_table:
+                db.session.execute(insert(table), of_table)
+        for instance in rows.get(PollInstance.__table__, []):
+            cache.invalidate_on_commit(cache.results_topic(instance["id"]))
+        cache.invalidate_on_commit(cache.POLLS_TOPIC)
+        db.session.commit()
+
+
+def store_by_requests(polls: Polls, **fields: Any) -> dict[str, str]:
     poll = polls.open(**fields)
     template = polls.admin.done("GET", f"/templates/{poll['templateId']}")["template"]
     options = [{"optionId": "aye", "label": "Aye"}]

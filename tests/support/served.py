@@ -64,7 +64,8 @@ class ServedApp(Server):
 
         Either byte may be within a line that was being written when its number was taken.
         """
-        time.sleep(LOGGING_SECONDS)
+        if end is None:
+            time.sleep(LOGGING_SECONDS)
         content = (self._gunicorn.folder / "log").read_bytes()
         first = (content.find(b"\n", start - 1) + 1 or len(content)) if start else 0
         beyond = content.rfind(b"\n", 0, end) + 1

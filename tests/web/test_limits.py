@@ -106,10 +106,11 @@ class TestGlobalLimit:
 
     def test_it_ends_when_retry_after_says(self, counted: AppFactory) -> None:
         app = counted(global_rate_limit="3 per 2 seconds")
-        answers = [app.test_client().get("/", headers=PAGE) for _ in range(7)]
-        assert answers[-1].status_code == 429
+        while (answer := app.test_client().get("/", headers=PAGE)).status_code == 200:
+            pass
+        assert answer.status_code == 429
 
-        time.sleep(int(answers[-1].headers["Retry-After"]))
+        time.sleep(int(answer.headers["Retry-After"]))
 
         assert ask(app, "/", 1) == [200]
 

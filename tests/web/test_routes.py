@@ -46,9 +46,9 @@ class TestExamples:
                     )
 
     def test_every_one_is_taken(self, app: Flask, polls: Polls) -> None:
-        for number, request in enumerate(requests(app, {})):
-            ids = store(polls, title=f"Poll {number}")
-            response = Request(request.method, request.rule, ids).send(app.test_client())
+        for request in requests(app, {}):
+            filled = Request(request.method, request.rule, store(polls))
+            response = filled.send(app.test_client())
 
             assert response.status_code == request.example.status, (str(request), response.text)
 
