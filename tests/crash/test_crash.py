@@ -10,11 +10,11 @@ import pytest
 from tests.crash import accidents
 from tests.crash.accidents import Accident
 from tests.crash.scene import Scene
-from tests.crash.world import SECRETS_BEING_ROTATED, servers, world
+from tests.crash.world import ONE_SECRET, SECRETS_BEING_ROTATED, servers, world
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("crash")]
 
 SECONDS = 24.0
 SHORT_SECONDS = 8.0
@@ -24,6 +24,7 @@ GLIMPSE_SECONDS = 4.0
 MIDNIGHTS = 12, 22  # seconds from the start of the servers, which takes some
 SHORT_MIDNIGHTS = 7, 28  # the second one only in a soak
 DAYS = 3
+ALONE = ONE_SECRET[:1]  # one replica is enough to see what is broken on purpose
 FEWEST_VOTES = 300  # on the busiest machine; an idle one has several thousand
 
 QUICK = [
@@ -100,7 +101,7 @@ def test_nobody_votes_twice_while_secrets_are_rotated(
 def test_suite_sees_a_database_that_forgets_what_it_confirmed(
     durable: Servers, tmp_path: Path
 ) -> None:
-    with world(*durable, tmp_path, midnights=MIDNIGHTS) as here:
+    with world(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE) as here:
         name = here.database_url.rpartition("/")[2]
         here.query(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
         accidents.terminate_backends(here)
@@ -112,7 +113,7 @@ def test_suite_sees_a_database_that_forgets_what_it_confirmed(
 
 
 def test_suite_sees_that_the_unique_keys_are_gone(durable: Servers, tmp_path: Path) -> None:
-    with world(*durable, tmp_path, midnights=MIDNIGHTS) as here:
+    with world(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE) as here:
         here.query(
             'ALTER TABLE "voteBallots" DROP CONSTRAINT "uq_voteBallots_instanceId_voterTokenHash"'
         )
@@ -135,7 +136,7 @@ def test_suite_sees_an_app_that_breaks_a_promise(
     durable: Servers, tmp_path: Path, broken: str, hazard: Accident, sign: str
 ) -> None:
     app = f"tests.crash.broken:{broken}()"
-    with world(*durable, tmp_path, midnights=MIDNIGHTS, app=app) as here:
+    with world(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE, app=app) as here:
         scene = Scene(here, broken)
         scene.play(GLIMPSE_SECONDS, [hazard] * 4)
         found = scene.faults()

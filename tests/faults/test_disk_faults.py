@@ -7,7 +7,7 @@ from tests.faults.verdict import Requirement
 from tests.faults.world import Findings, world_of
 from tests.support.redis_server import RedisServer
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("faults")]
 
 NO_WRITES = {
     "vote": {503},

@@ -12,7 +12,7 @@ from tests.faults.redis_faults import frozen
 from tests.faults.verdict import NOTICE_SECONDS, Standstill
 from tests.faults.world import World, under_load
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("faults")]
 
 ROUNDS = 3
 ROUND_SECONDS = 1.0

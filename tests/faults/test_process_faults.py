@@ -13,7 +13,7 @@ from tests.faults.verdict import ENDPOINTS, HEALTHY, Requirement
 from tests.faults.world import World
 from tests.support.served import served
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("faults")]
 
 BOOT_SECONDS = 10.0
 GRACE_SECONDS = 25.0

@@ -23,7 +23,11 @@ from tests.support.api import Polls
 from tests.support.served import WORKERS, ServedApp, served
 from tests.support.stopwatch import timed, until
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("held-connections")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timing,
+    pytest.mark.xdist_group("held-connections"),
+]
 
 POOL = 30
 

@@ -16,7 +16,11 @@ from tests.support.api import Admin, Json, Polls
 from tests.support.served import ServedApp
 from tests.support.stopwatch import until
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("lost-connections")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timing,
+    pytest.mark.xdist_group("lost-connections"),
+]
 
 CROWD = 16
 

@@ -24,7 +24,7 @@ from tests.support.served import WORKERS, ServedApp, served
 from tests.support.stopwatch import timed, until
 from tests.support.watchdog import is_alive
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("served")]
+pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("served")]
 
 CROWD = 30
 HOLD = "/hold?seconds=0.2"
