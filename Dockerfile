@@ -19,7 +19,11 @@ RUN chmod -R a+rX,go-w . && python -m compileall -q .
 
 FROM base
 
-LABEL org.opencontainers.image.title="allthing-api"
+# docker build --build-arg REVISION="$(git rev-parse HEAD)" …
+ARG REVISION=""
+LABEL org.opencontainers.image.title="allthing-api" \
+      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.revision="$REVISION"
 
 # Nothing is installed at run time, so pip goes. The slim image ships no .pyc and appuser can't
 # write any: not made here, every start and every health check would compile the library again.

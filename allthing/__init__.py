@@ -8,6 +8,7 @@ from flask_migrate import Migrate
 
 from allthing import admin, cache, cli, errors, polls, redis_client
 from allthing.config import Settings, load_settings
+from allthing.config.version import __version__ as __version__
 from allthing.database import db, engine
 from allthing.runtime import logs
 from allthing.web import client_address, cors, health, openapi, rate_limits

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from allthing.cli import (
+    about,
     audit_logs,
     catalog,
     check,
@@ -39,6 +40,7 @@ COMMANDS = (
     recount.verify_results,
     votes.test_vote,
     check.check,
+    about.about,
     demo.seed_demo,
     demo.try_it,
 )

@@ -54,11 +54,15 @@ def log_problems(app: Flask) -> None:
         log.error("database needs attention", extra={"problem": problem})
 
 
+def schema_head() -> str | None:
+    """Return the last migration of this version."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
 def find_problems() -> list[str]:
     """Say what about the database would lose votes or stop us, a sentence for each."""
-    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     with db.engine.connect() as connection:
-        problems = check_schema(connection, head)
+        problems = check_schema(connection, schema_head())
         if connection.dialect.name == "postgresql":
             problems += [*check_durability(connection), *check_connections(connection)]
     return problems

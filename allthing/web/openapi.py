@@ -19,6 +19,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from pydantic_core.core_schema import ModelSchema
 from werkzeug.routing import Rule
 
+from allthing.config.version import __version__
 from allthing.database import ID_LENGTH
 from allthing.web.typed_views import JSON, Out, ViewSpec, view_spec
 
@@ -100,7 +101,7 @@ def build_document(app: Flask) -> Json:
     key = {"type": "apiKey", "in": "header", "name": "x-admin-key", "description": KEY_DESCRIPTION}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "allthing", "version": "1", "description": DESCRIPTION},
+        "info": {"title": "allthing", "version": __version__, "description": DESCRIPTION},
         "tags": tags(app, [rule for rule, _, _ in routes]),
         "paths": paths,
         "components": {"schemas": schemas, "securitySchemes": {"adminKey": key}},

@@ -18,7 +18,7 @@ def test_all_commands_are_there(app: Flask) -> None:
     names = """categories templates plans instances snapshots votes audit-logs rollover close
         close-instance replace-instance create-category update-template-category
         update-instance-category delete-template find-missing-snapshots create-missing-snapshots
-        regenerate-snapshots recount verify-results test-vote export check seed-demo try-it"""
+        regenerate-snapshots recount verify-results test-vote export check about seed-demo try-it"""
     assert sorted(own_commands(app)) == sorted(names.split())
 
 
