@@ -1,77 +1,98 @@
 # Everything a developer types. `make help` lists it.
 PYTHON ?= python3
 PORT ?= 8080
-BIN := .venv/bin
+VENV := .venv
+BIN := $(VENV)/bin
+IMAGE_PYTHON := $(shell sed -n 's/^FROM python:\([0-9.]*\).*/\1/p' Dockerfile)
+BESIDE := -n auto --dist loadgroup --no-loadscope-reorder
+# Where SQL is written, and every route once; what is HTTP only is the same on both databases.
+ON_SQLITE := $(addprefix tests/,admin cli database polls schedule voting \
+  results/test_recount.py web/test_health.py web/test_routes.py)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE :=  # else all that starts would be compiled anew
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults soak check lint format types imports migrations contract bench lock clean
+.NOTPARALLEL:
+.PHONY: help run test test-quick test-timing test-on-image-python faults elections soak check lint format types imports migrations contract bench lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-run: .venv/runtime ## Serve today's demo polls on http://127.0.0.1:8080, on SQLite, without Redis
+run: $(VENV)/runtime ## Serve today's demo polls on http://127.0.0.1:8080, on SQLite, without Redis
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PORT=$(PORT) scripts/run-demo
 
-test: .venv/development ## Run the tests on PostgreSQL and Redis, then what is portable on SQLite
-	$(BIN)/python -m tests.support.servers
-	$(BIN)/pytest
-	$(BIN)/pytest --database=sqlite
+test: test-quick test-timing ## Run all tests, on PostgreSQL and Redis, and what is SQL on SQLite
 
-faults: .venv/development ## Let everything fail once, and write docs/faults.md
+test-quick: $(VENV)/development ## Run the tests that measure no time
+	$(BIN)/python -m tests.support.servers
+	$(BIN)/pytest $(BESIDE) -m "not timing"
+	$(BIN)/pytest $(BESIDE) -m "not timing" --database=sqlite $(ON_SQLITE)
+
+test-timing: $(VENV)/development ## Run the tests that measure time, or kill and freeze under load
+	$(BIN)/pytest $(BESIDE) -m timing
+
+test-on-image-python: $(VENV)/development ## Run test-quick on the Python of the image, if it is here
+	@here=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	other=$$(scripts/find-python $(IMAGE_PYTHON)); \
+	if [ "$$here" = $(IMAGE_PYTHON) ]; then echo "tests ran on Python $$here, the image's"; \
+	elif [ -z "$$other" ]; then echo "tests ran on Python $$here only: no $(IMAGE_PYTHON), the image's, is here"; \
+	else $(MAKE) --no-print-directory test-quick PYTHON="$$other" VENV=.venv-$(IMAGE_PYTHON) && \
+	  echo "tests ran on Python $$here and $(IMAGE_PYTHON), the image's"; fi
+
+faults: $(VENV)/development ## Let everything fail once, and write docs/faults.md
 	$(BIN)/pytest tests/faults --write-faults
 
-elections: .venv/development ## Count elections that others published: make elections FOLDER=PATH
+elections: $(VENV)/development ## Count elections that others published: make elections FOLDER=PATH
 	ELECTIONS="$(abspath $(FOLDER))" $(BIN)/pytest tests/results/published_elections.py
 
-soak: .venv/development ## Let faults and crashes go on for about an hour
+soak: $(VENV)/development ## Let faults and crashes go on for about an hour
 	$(BIN)/pytest tests/faults tests/crash --soak
 
-check: test lint types imports migrations ## All that CI checks, in its order
+check: test test-on-image-python lint types imports migrations ## All that CI checks, in its order
 
-lint: .venv/development ## Lint, and check the format
+lint: $(VENV)/development ## Lint, and check the format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: .venv/development ## Mend what the linter and formatter can mend
+format: $(VENV)/development ## Mend what the linter and formatter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: .venv/development ## Check the types
+types: $(VENV)/development ## Check the types
 	$(BIN)/mypy
 
-imports: .venv/development ## Check who imports whom
+imports: $(VENV)/development ## Check who imports whom
 	$(BIN)/lint-imports
 
-migrations: .venv/development ## Check that models and migrations agree, on both databases
+migrations: $(VENV)/development ## Check that models and migrations agree, on both databases
 	$(BIN)/python -m tests.support.migrations
 
-contract: .venv/development ## Walk the wire contract on a server: make contract BASE=URL KEY=KEY
+contract: $(VENV)/development ## Walk the wire contract on a server: make contract BASE=URL KEY=KEY
 	@[ "$(BASE)" ] && [ "$(KEY)" ] || { echo "say: make contract BASE=URL KEY=KEY"; exit 2; }
 	@$(BIN)/python -m tests.contract --base "$(BASE)" --key "$(KEY)" $(ARGS)
 
-bench: .venv/development ## Measure the speed table, write docs/performance.md: make bench [ARGS=--quick]
+bench: $(VENV)/development ## Measure the speed table, write docs/performance.md: make bench [ARGS=--quick]
 	@$(BIN)/python -m bench $(ARGS)
 
-lock: .venv/development ## Pin the newest allowed packages, with hashes, for Python 3.11 and later
+lock: $(VENV)/development ## Pin the newest allowed packages, with hashes, for Python 3.11 and later
 	for set in requirements requirements-dev; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --upgrade $$set.txt -o $$set.lock; done
 
 clean: ## Remove the virtual environment and the demo's data
-	rm -rf .venv instance
+	rm -rf .venv .venv-* instance
 
-.venv/bin/python:
-	@echo "making a virtual environment in .venv"
+$(VENV)/bin/python:
+	@echo "making a virtual environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed (PYTHON=... names another one)"; exit 1; }
-	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "Python can't make virtual environments: apt-get install python3-venv"; exit 1; }
 
-.venv/runtime: requirements.lock | .venv/bin/python
+$(VENV)/runtime: requirements.lock | $(VENV)/bin/python
 	$(BIN)/pip install --require-hashes --requirement requirements.lock
 	@touch $@
 
-.venv/development: requirements-dev.lock | .venv/bin/python
+$(VENV)/development: requirements-dev.lock | $(VENV)/bin/python
 	$(BIN)/pip install --require-hashes --requirement requirements-dev.lock
 	@touch $@

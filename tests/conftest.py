@@ -38,7 +38,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On SQLite run what is portable; the rest is deselected, not skipped."""
+    """Begin with what takes longest; on SQLite, run what is portable, the rest is deselected."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if config.option.database == "postgresql":
         return
     left_out = [item for item in items if item.get_closest_marker("postgresql")]

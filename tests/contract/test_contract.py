@@ -12,7 +12,7 @@ from tests.conftest import ADMIN_KEY, ROOT
 from tests.contract.site import PAGES_ZONE
 from tests.support.served import ServedApp, served
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.long]
 
 Settings = dict[str, Any]
 

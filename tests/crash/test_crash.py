@@ -14,7 +14,12 @@ from tests.crash.world import ONE_SECRET, SECRETS_BEING_ROTATED, servers, world
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("crash")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timing,
+    pytest.mark.long,
+    pytest.mark.xdist_group("crash"),
+]
 
 SECONDS = 24.0
 SHORT_SECONDS = 8.0

@@ -11,6 +11,7 @@ from tests.crash.wire import Json, Wire
 
 POLLS_EACH = 3
 PAUSES_SECONDS = 0.0, 0.2, 0.4  # between two voters of a line
+RETRY_SECONDS = 0.05, 0.4  # from and to: how long somebody without an answer waits
 WAYS = ("cookie", "cookie", "header", "body", "cookie and header")
 
 Choices = tuple[str, ...]
@@ -50,7 +51,7 @@ class Voters:
 
     def insist(self, case: Case, choices: Choices, random: Random) -> Told:
         """Send a ballot until an answer tells something."""
-        return until(lambda: self.send(case, choices, random), lambda: random.uniform(0.02, 0.2))
+        return until(lambda: self.send(case, choices, random), lambda: random.uniform(*RETRY_SECONDS))
 
     def _cookie(self, random: Random) -> str:
         """Get an identity as a browser does, here with the refusal of an empty ballot."""
@@ -60,7 +61,7 @@ class Voters:
             answer = self._wire.send(port, "POST", "/polls/none/vote", {})
             return answer and answer.cookie
 
-        return until(ask, lambda: random.uniform(0.02, 0.2))
+        return until(ask, lambda: random.uniform(*RETRY_SECONDS))
 
     def _cast(self, shift: Shift, case: Case, random: Random) -> None:
         ours, others = two_ballots(case.poll, random)

@@ -14,7 +14,12 @@ from tests.faults.world import World, polls_of
 from tests.support.api import POLL_ZONE, Json, walk
 from tests.support.served import ServedApp, served
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("faults")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timing,
+    pytest.mark.long,
+    pytest.mark.xdist_group("faults"),
+]
 
 UTC = ZoneInfo("UTC")
 

@@ -7,7 +7,12 @@ from tests.faults.verdict import Requirement
 from tests.faults.world import Findings, world_of
 from tests.support.redis_server import RedisServer
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("faults")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timing,
+    pytest.mark.long,
+    pytest.mark.xdist_group("faults"),
+]
 
 NO_WRITES = {
     "vote": {503},

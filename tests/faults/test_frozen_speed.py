@@ -12,11 +12,16 @@ from tests.faults.redis_faults import frozen
 from tests.faults.verdict import NOTICE_SECONDS, Standstill
 from tests.faults.world import World, under_load
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("faults")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timing,
+    pytest.mark.long,
+    pytest.mark.xdist_group("faults"),
+]
 
 ROUNDS = 3
 ROUND_SECONDS = 1.0
-RATE = 25.0
+RATE = 12.0
 HALF_A_WAIT_SECONDS = 0.025  # for Redis: who waits for it each time, is later by more
 
 

@@ -13,7 +13,12 @@ from tests.faults.redis_faults import RedisFault
 from tests.faults.world import World
 from tests.support.served import WORKERS, ServedApp
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("faults")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timing,
+    pytest.mark.long,
+    pytest.mark.xdist_group("faults"),
+]
 
 VOTES_PER_MINUTE = 60
 WRONG_KEYS_PER_MINUTE = 20

@@ -15,7 +15,12 @@ from tests.faults.verdict import Requirement
 from tests.faults.world import World
 from tests.support.served import WORKERS, served
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("faults")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timing,
+    pytest.mark.long,
+    pytest.mark.xdist_group("faults"),
+]
 
 HOARD_SECONDS = FREEZE_SECONDS = 4.0
 AWAY = {503}

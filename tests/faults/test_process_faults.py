@@ -13,7 +13,12 @@ from tests.faults.verdict import ENDPOINTS, HEALTHY, Requirement
 from tests.faults.world import World
 from tests.support.served import served
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("faults")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timing,
+    pytest.mark.long,
+    pytest.mark.xdist_group("faults"),
+]
 
 BOOT_SECONDS = 10.0
 GRACE_SECONDS = 25.0

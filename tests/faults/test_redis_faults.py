@@ -11,7 +11,12 @@ from tests.faults.world import World
 from tests.support.fake_redis import dripping, replying, resetting, silent
 from tests.support.served import served
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("redis-faults")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timing,
+    pytest.mark.long,
+    pytest.mark.xdist_group("redis-faults"),
+]
 
 HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 

@@ -136,14 +136,20 @@ class World:
         while in_a_row < 8 and time.monotonic() < deadline:
             answer = server.get("/readyz")
             in_a_row = in_a_row + 1 if answer.json()["status"] == "healthy" else 0
-            time.sleep(0.02)
+            time.sleep(0.05)
+
+    def ballots(self, poll: Json, server: ServedApp) -> int:
+        """Return how many votes the poll shows; while the database is away, it shows the last."""
+        while (answer := server.get(f"/polls/{poll['pollId']}/results").json()).get("stale"):
+            time.sleep(0.05)
+        return int(answer["data"]["totalVotes"])
 
     def miscounted(self, poll: Json, recording: Recording, server: ServedApp) -> Iterator[str]:
         """Complain unless every acknowledged vote is one ballot, and every ballot was asked for."""
         votes = [s for s in recording.samples if s.voter]
         acknowledged = {s.voter for s in votes if s.status in {200, 409}}
         asked = {s.voter for s in votes}
-        ballots = server.get(f"/polls/{poll['pollId']}/results").json()["data"]["totalVotes"]
+        ballots = self.ballots(poll, server)
         if not len(acknowledged) <= ballots <= len(asked):
             yield f"{len(acknowledged)} acknowledged of {len(asked)} votes, but {ballots} ballots"
 

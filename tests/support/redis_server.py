@@ -1,5 +1,6 @@
 """A real Redis for tests: one of our own, or one that was given by URL."""
 
+import os
 import secrets
 import signal
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from contextlib import closing
 
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.retry import Retry
 
 from tests.support.binaries import REDIS, Binaries, ServerMissing
@@ -23,9 +25,14 @@ class RedisServer(Server):
 
     @classmethod
     def given(cls, url: str) -> "RedisServer":
-        """Take a server that runs already, and its database, as they are."""
+        """Take a server that runs already; each worker of pytest-xdist takes its own database.
+
+        The first one has the database that the URL names, the next ones those after it.
+        """
         cls.version_at(url)
-        return cls(url)
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        database = parse_url(url).get("db", 0) + worker
+        return cls(f"{url}{'&' if '?' in url else '?'}db={database}" if worker else url)
 
     @staticmethod
     def version_at(url: str) -> str:

@@ -7,6 +7,7 @@ Nothing is ever skipped: without a server, the tests fail and say what to instal
 """
 
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -59,7 +60,8 @@ def describe(service: Service, version_at: Callable[[str], str]) -> str:
 
 
 def main() -> None:
-    """Print one line per service; exit with a sentence if one can't be had."""
+    """Print a line for Python and each service; exit with a sentence if one can't be had."""
+    print(f"python {platform.python_version()} from {sys.executable}", flush=True)
     try:
         print(describe(POSTGRESQL, PostgresServer.version_at), flush=True)
         print(describe(REDIS, RedisServer.version_at), flush=True)

@@ -1,6 +1,7 @@
 """The servers that the other tests rely on do what they promise, and end when they should."""
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -195,6 +196,7 @@ def test_given_postgres_is_left_as_it_was(
 
 def test_given_redis_is_used_as_it_is(redis_: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_REDIS_URL", redis_.url)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
     with redis_server() as given:
         assert given.url == redis_.url
         with pytest.raises(ServerNotOurs, match="private=True"):
@@ -203,10 +205,23 @@ def test_given_redis_is_used_as_it_is(redis_: RedisServer, monkeypatch: pytest.M
         assert private.url != redis_.url
 
 
+def test_given_redis_has_a_database_for_each_worker(
+    redis_: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_REDIS_URL", redis_.url)
+    with closing(client(redis_.url)) as connection:
+        connection.set("poll", 7)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw2")
+    with redis_server() as given, closing(client(given.url)) as connection:
+        assert connection.client_info()["db"] == 2
+        assert connection.get("poll") is None
+
+
 def test_check_says_what_will_be_used(postgres: PostgresServer, redis_: RedisServer) -> None:
     done = check(TEST_DATABASE_URL=postgres.url, TEST_REDIS_URL=redis_.url)
     assert done.returncode == 0, done.stderr
-    first, second = done.stdout.splitlines()
+    python, first, second = done.stdout.splitlines()
+    assert python == f"python {platform.python_version()} from {sys.executable}"
     assert first.startswith("postgresql ")
     assert " at TEST_DATABASE_URL" in first
     assert second.startswith("redis ")

@@ -21,7 +21,7 @@ from tests.support.api import Json, Polls
 from tests.support.examples import PLANNED_DAY
 from tests.support.routes import fill, store
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.long]
 
 MAX_EXAMPLES = 2  # beside those of the coverage phase, which are many
 KEY = {"x-admin-key": ADMIN_KEY}
