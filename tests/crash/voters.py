@@ -51,7 +51,9 @@ class Voters:
 
     def insist(self, case: Case, choices: Choices, random: Random) -> Told:
         """Send a ballot until an answer tells something."""
-        return until(lambda: self.send(case, choices, random), lambda: random.uniform(*RETRY_SECONDS))
+        return until(
+            lambda: self.send(case, choices, random), lambda: random.uniform(*RETRY_SECONDS)
+        )
 
     def _cookie(self, random: Random) -> str:
         """Get an identity as a browser does, here with the refusal of an empty ballot."""
