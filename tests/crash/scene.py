@@ -15,7 +15,7 @@ from tests.crash.verdict import Stored, faults, misshown
 from tests.crash.voters import Voters
 from tests.crash.world import World
 
-LINES = 12  # of voters
+LINES = 6  # of voters
 OFFICES = 2
 STALE_SECONDS = 5.0  # so long an answer may be late, with all servers well
 

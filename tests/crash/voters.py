@@ -10,8 +10,7 @@ from tests.crash.shift import Shift, until
 from tests.crash.wire import Json, Wire
 
 POLLS_EACH = 3
-PAUSES_SECONDS = 0.0, 0.2, 0.4  # between two voters of a line
-RETRY_SECONDS = 0.05, 0.4  # from and to: how long somebody without an answer waits
+PAUSES_SECONDS = 0.0, 0.1, 0.2  # between two voters of a line
 WAYS = ("cookie", "cookie", "header", "body", "cookie and header")
 
 Choices = tuple[str, ...]
@@ -51,9 +50,7 @@ class Voters:
 
     def insist(self, case: Case, choices: Choices, random: Random) -> Told:
         """Send a ballot until an answer tells something."""
-        return until(
-            lambda: self.send(case, choices, random), lambda: random.uniform(*RETRY_SECONDS)
-        )
+        return until(lambda: self.send(case, choices, random), lambda: pause(random))
 
     def _cookie(self, random: Random) -> str:
         """Get an identity as a browser does, here with the refusal of an empty ballot."""
@@ -63,7 +60,7 @@ class Voters:
             answer = self._wire.send(port, "POST", "/polls/none/vote", {})
             return answer and answer.cookie
 
-        return until(ask, lambda: random.uniform(*RETRY_SECONDS))
+        return until(ask, lambda: pause(random))
 
     def _cast(self, shift: Shift, case: Case, random: Random) -> None:
         ours, others = two_ballots(case.poll, random)
@@ -86,6 +83,11 @@ class Voters:
         shift.at_once(
             lambda: self.insist(case, twins[0], first), lambda: self.insist(case, twins[1], second)
         )
+
+
+def pause(random: Random) -> float:
+    """Return the seconds that somebody without an answer waits until he asks again."""
+    return random.uniform(0.05, 0.4)
 
 
 def two_ballots(poll: Json, random: Random) -> tuple[Choices, Choices]:
