@@ -4,7 +4,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 IMAGE_PYTHON := $(shell sed -n 's/^FROM python:\([0-9.]*\).*/\1/p' Dockerfile)
-BESIDE := -n auto --dist loadgroup --no-loadscope-reorder
+BESIDE := --dist loadgroup --no-loadscope-reorder -n
 # Where SQL is written, and every route once; what is HTTP only is the same on both databases.
 ON_SQLITE := $(addprefix tests/,admin cli database polls schedule voting \
   results/test_recount.py web/test_health.py web/test_routes.py)
@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=  # else all that starts would be compiled anew
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-quick test-timing test-on-image-python faults elections soak check lint format types imports migrations contract bench lock clean
+.PHONY: help run test test-quick test-timing test-faults test-on-image-python faults elections soak check lint format types imports migrations contract bench lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,15 +21,18 @@ help: ## List the commands
 run: $(VENV)/runtime ## Serve today's demo polls on http://127.0.0.1:8080, on SQLite, without Redis
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PORT=$(PORT) scripts/run-demo
 
-test: test-quick test-timing ## Run all tests, on PostgreSQL and Redis, and what is SQL on SQLite
+test: test-quick test-timing ## Run the tests on PostgreSQL and Redis, and what is SQL on SQLite
 
 test-quick: $(VENV)/development ## Run the tests that measure no time
 	$(BIN)/python -m tests.support.servers
-	$(BIN)/pytest $(BESIDE) -m "not timing"
-	$(BIN)/pytest $(BESIDE) -m "not timing" --database=sqlite $(ON_SQLITE)
+	$(BIN)/pytest $(BESIDE) auto -m "not timing"
+	$(BIN)/pytest $(BESIDE) auto -m "not timing" --database=sqlite $(ON_SQLITE)
 
-test-timing: $(VENV)/development ## Run the tests that measure time, or kill and freeze under load
-	$(BIN)/pytest $(BESIDE) -m timing
+test-timing: $(VENV)/development ## Run the tests that measure time, and kill and freeze, but for faults
+	$(BIN)/pytest $(BESIDE) 3 -m timing --ignore=tests/faults
+
+test-faults: $(VENV)/development ## Run the tests of each fault under load
+	$(BIN)/pytest $(BESIDE) 2 tests/faults
 
 test-on-image-python: $(VENV)/development ## Run test-quick on the Python of the image, if it is here
 	@here=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
@@ -48,7 +51,7 @@ elections: $(VENV)/development ## Count elections that others published: make el
 soak: $(VENV)/development ## Let faults and crashes go on for about an hour
 	$(BIN)/pytest tests/faults tests/crash --soak
 
-check: test test-on-image-python lint types imports migrations ## All that CI checks, in its order
+check: test test-faults test-on-image-python lint types imports migrations ## All that CI checks, in its order
 
 lint: $(VENV)/development ## Lint, and check the format
 	$(BIN)/ruff check .

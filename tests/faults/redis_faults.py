@@ -183,11 +183,11 @@ def unable_to_save(redis: RedisServer) -> Iterator[None]:
         folder = Path(connection.config_get("dir")["dir"])
         mode = folder.stat().st_mode
         folder.chmod(READ_ONLY_FOLDER)
-        connection.config_set("save", "1 1")
         connection.set("unsaved", "1")
         connection.bgsave()
         while connection.info("persistence")["rdb_last_bgsave_status"] == "ok":
             time.sleep(0.02)
+        connection.config_set("save", "1 1")
         yield
         connection.config_set("save", "")
         folder.chmod(mode)

@@ -129,19 +129,27 @@ class TestQueries:
 
 
 UNUSUAL_HEADERS = {
-    "another Accept": {"Accept": "text/html"},
-    "no Accept at all": {"Accept": "*/*;q=0"},
-    "junk in Accept": {"Accept": "\xff;q=x,,;"},
-    "junk If-None-Match": {"If-None-Match": 'W/"' + "x" * 8000},
-    "junk If-Modified-Since": {"If-Modified-Since": "yesterday"},
-    "Range": {"Range": "bytes=0-1"},
-    "junk cookies": {"Cookie": "=;;\xff=\xfe; vt; " + "x" * 4000},
-    "Basic credentials": {"Authorization": "Basic !!!"},
-    "another Host": {"Host": "evil.example"},
-    "forwarded": {"X-Forwarded-For": "x" * 8000, "X-Forwarded-Proto": "gopher"},
-    "no user agent": {"User-Agent": ""},
-    "long user agent": {"User-Agent": "\xff" * 8000},
-    "place": {"cf-ipcountry": "NOWHERE", "cf-region": "\xff" * 300},
+    "another Accept, host and place": {
+        "Accept": "text/html",
+        "Host": "evil.example",
+        "cf-ipcountry": "NOWHERE",
+        "cf-region": "\xff" * 300,
+    },
+    "no Accept at all, no user agent, a part": {
+        "Accept": "*/*;q=0",
+        "User-Agent": "",
+        "Range": "bytes=0-1",
+        "If-Modified-Since": "yesterday",
+        "Authorization": "Basic !!!",
+    },
+    "junk": {
+        "Accept": "\xff;q=x,,;",
+        "If-None-Match": 'W/"' + "x" * 8000,
+        "Cookie": "=;;\xff=\xfe; vt; " + "x" * 4000,
+        "X-Forwarded-For": "x" * 8000,
+        "X-Forwarded-Proto": "gopher",
+        "User-Agent": "\xff" * 8000,
+    },
 }
 
 
