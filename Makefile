@@ -7,13 +7,16 @@ IMAGE_PYTHON := $(shell sed -n 's/^FROM python:\([0-9.]*\).*/\1/p' Dockerfile)
 BESIDE := --dist loadgroup --no-loadscope-reorder -n
 # Where SQL is written, and every route once; what is HTTP only is the same on both databases.
 ON_SQLITE := $(addprefix tests/,admin cli database polls schedule voting \
-  results/test_recount.py web/test_health.py web/test_routes.py)
+  results/test_recount.py web/test_health.py web/test_routes.py) \
+  $(addprefix --ignore=tests/,admin/test_admin_keys.py admin/test_throttling.py \
+  cli/test_lists.py polls/test_exports.py polls/test_served_charts.py voting/test_turnstile.py)
+UNDER_LOAD := tests/faults tests/crash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=  # else all that starts would be compiled anew
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-quick test-timing test-faults test-on-image-python faults elections soak check lint format types imports migrations contract bench lock clean
+.PHONY: help run test test-quick test-timing test-under-load test-on-image-python faults elections soak check lint format types imports migrations contract bench lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,14 +28,14 @@ test: test-quick test-timing ## Run the tests on PostgreSQL and Redis, and what 
 
 test-quick: $(VENV)/development ## Run the tests that measure no time
 	$(BIN)/python -m tests.support.servers
-	$(BIN)/pytest $(BESIDE) auto -m "not timing"
+	$(BIN)/pytest $(BESIDE) 3 -m "not timing"
 	$(BIN)/pytest $(BESIDE) auto -m "not timing" --database=sqlite $(ON_SQLITE)
 
-test-timing: $(VENV)/development ## Run the tests that measure time, and kill and freeze, but for faults
-	$(BIN)/pytest $(BESIDE) 3 -m timing --ignore=tests/faults
+test-timing: $(VENV)/development ## Run the tests that measure time, but for faults and crashes
+	$(BIN)/pytest $(BESIDE) 3 -m timing $(addprefix --ignore=,$(UNDER_LOAD))
 
-test-faults: $(VENV)/development ## Run the tests of each fault under load
-	$(BIN)/pytest $(BESIDE) 2 tests/faults
+test-under-load: $(VENV)/development ## Run the tests of faults and crashes, which keep the app busy
+	$(BIN)/pytest $(BESIDE) 2 $(UNDER_LOAD)
 
 test-on-image-python: $(VENV)/development ## Run test-quick on the Python of the image, if it is here
 	@here=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
@@ -49,9 +52,9 @@ elections: $(VENV)/development ## Count elections that others published: make el
 	ELECTIONS="$(abspath $(FOLDER))" $(BIN)/pytest tests/results/published_elections.py
 
 soak: $(VENV)/development ## Let faults and crashes go on for about an hour
-	$(BIN)/pytest tests/faults tests/crash --soak
+	$(BIN)/pytest $(UNDER_LOAD) --soak
 
-check: test test-faults test-on-image-python lint types imports migrations ## All that CI checks, in its order
+check: test test-under-load test-on-image-python lint types imports migrations ## All that CI checks, in its order
 
 lint: $(VENV)/development ## Lint, and check the format
 	$(BIN)/ruff check .
