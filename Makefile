@@ -4,7 +4,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 IMAGE_PYTHON := $(shell sed -n 's/^FROM python:\([0-9.]*\).*/\1/p' Dockerfile)
-BESIDE := --dist loadgroup --no-loadscope-reorder -n
+XDIST := --dist loadgroup --no-loadscope-reorder -n
 # Where SQL is written, and every route once; what is HTTP only is the same on both databases.
 ON_SQLITE := $(addprefix tests/,admin cli database polls schedule voting \
   results/test_recount.py web/test_health.py web/test_routes.py) \
@@ -16,10 +16,10 @@ export PYTHONDONTWRITEBYTECODE :=  # else all that starts would be compiled anew
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-quick test-timing test-under-load test-on-image-python faults elections soak check lint format types imports migrations contract bench lock clean
+.PHONY: help run test test-quick test-timing test-under-load test-on-image-python faults elections soak check rest-of-check lint format types imports migrations contract bench lock clean
 
 help: ## List the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
 
 run: $(VENV)/runtime ## Serve today's demo polls on http://127.0.0.1:8080, on SQLite, without Redis
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PORT=$(PORT) scripts/run-demo
@@ -28,14 +28,14 @@ test: test-quick test-timing ## Run the tests on PostgreSQL and Redis, and what 
 
 test-quick: $(VENV)/development ## Run the tests that measure no time
 	$(BIN)/python -m tests.support.servers
-	$(BIN)/pytest $(BESIDE) 3 -m "not timing"
-	$(BIN)/pytest $(BESIDE) auto -m "not timing" --database=sqlite $(ON_SQLITE)
+	$(BIN)/pytest $(XDIST) 3 -m "not timing"
+	$(BIN)/pytest $(XDIST) auto -m "not timing" --database=sqlite $(ON_SQLITE)
 
 test-timing: $(VENV)/development ## Run the tests that measure time, but for faults and crashes
-	$(BIN)/pytest $(BESIDE) 3 -m timing $(addprefix --ignore=,$(UNDER_LOAD))
+	$(BIN)/pytest $(XDIST) 3 -m timing $(addprefix --ignore=,$(UNDER_LOAD))
 
 test-under-load: $(VENV)/development ## Run the tests of faults and crashes, which keep the app busy
-	$(BIN)/pytest $(BESIDE) 2 $(UNDER_LOAD)
+	$(BIN)/pytest $(XDIST) 2 -m timing $(UNDER_LOAD)
 
 test-on-image-python: $(VENV)/development ## Run test-quick on the Python of the image, if it is here
 	@here=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
@@ -54,7 +54,9 @@ elections: $(VENV)/development ## Count elections that others published: make el
 soak: $(VENV)/development ## Let faults and crashes go on for about an hour
 	$(BIN)/pytest $(UNDER_LOAD) --soak
 
-check: test test-under-load test-on-image-python lint types imports migrations ## All that CI checks, in its order
+check: test rest-of-check ## All that CI checks, in its order
+
+rest-of-check: test-under-load test-on-image-python lint types imports migrations
 
 lint: $(VENV)/development ## Lint, and check the format
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ def about() -> Output:
     """Say which version this is and what it runs on. Asks neither the database nor Redis."""
     facts = {
         "version": __version__,
-        "schema": schema_head(),
+        "migrationHead": schema_head(),
         "python": platform.python_version(),
         **{library: version(library) for library in LIBRARIES},
         "database": make_url(settings().sqlalchemy_url).get_backend_name(),

@@ -1,3 +1,3 @@
-"""The version of allthing: the only place that says it; a test holds CHANGELOG and image to it."""
+"""The version of allthing; where else it is said, a test compares it with this."""
 
 __version__ = "0.2.0"

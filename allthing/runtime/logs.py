@@ -74,9 +74,6 @@ class BoundedQueueHandler(QueueHandler):
         super().__init__(records)
         self._records = records
 
-    def createLock(self) -> None:  # noqa: N802  # logging's own name
-        self.lock = None  # a queue needs none
-
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno < logging.WARNING:
             super().emit(record)

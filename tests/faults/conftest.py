@@ -1,4 +1,4 @@
-"""One world for all faults: they happen one after the other, and each is healed before the next."""
+"""A world for the faults of a pytest process: one after the other, each healed before the next."""
 
 from collections.abc import Iterator
 

@@ -93,7 +93,7 @@ class World:
                 lifting = time.monotonic()
             lifted = time.monotonic()
             if not requirement.permanent:
-                self.wait_until_healthy(server)
+                self.is_soon_healthy(server)  # the verdict says by how much it was late
             time.sleep(AFTER_SECONDS)
         recording = Recording(
             requirement,
@@ -129,14 +129,15 @@ class World:
         poll = self.polls.open(categoryId=category["id"], title=f"Fault {number}")
         return poll, category
 
-    def wait_until_healthy(self, server: ServedApp) -> None:
-        """Wait, for a good while, until all workers say that all is well again."""
+    def is_soon_healthy(self, server: ServedApp) -> bool:
+        """Wait, for a good while, until all workers say that all is well; tell whether they do."""
         deadline = time.monotonic() + HEAL_SECONDS + AFTER_SECONDS
         in_a_row = 0
         while in_a_row < 8 and time.monotonic() < deadline:
             answer = server.get("/readyz")
             in_a_row = in_a_row + 1 if answer.json()["status"] == "healthy" else 0
             time.sleep(0.05)
+        return in_a_row == 8
 
     def ballots(self, poll: Json, server: ServedApp) -> int:
         """Return how many votes the poll shows; while the database is away, it shows the last."""
@@ -204,7 +205,7 @@ class Load:
 
 @functools.cache
 def load_process() -> "subprocess.Popen[str]":
-    """Return the one of this test run; it ends when the run has ended, in whatever way."""
+    """Return the one of this pytest process; it ends when that has ended, in whatever way."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.faults.load"],
         stdin=subprocess.PIPE,
@@ -222,8 +223,8 @@ def under_load(order: Order) -> Iterator[Load]:
     assert process.stdin
     assert process.stdout
     print(json.dumps(asdict(order)), file=process.stdin, flush=True)
-    assert process.stdout.readline() == "ready\n"
     try:
+        assert process.stdout.readline() == "ready\n"
         yield load
     finally:
         print("stop", file=process.stdin, flush=True)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from itertools import count
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ import requests
 from flask import Flask
 
 from tests.conftest import ADMIN_KEY, AppFactory
+from tests.faults.load import address
 from tests.support.api import Admin, Polls
 from tests.support.daemon import free_port
 from tests.support.redis_server import RedisServer
@@ -26,7 +26,6 @@ pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("redis-away")]
 CROWD = 30
 HEAL_SECONDS = 3
 NOTICE_SECONDS = 1  # in which a worker notices that Redis is away
-CLIENTS = count(1)
 REDIS_TIMEOUT = 0.5  # well above what a busy machine takes without any fault
 
 Settings = dict[str, Any]
@@ -91,16 +90,7 @@ def healed(server: ServedApp) -> float:
 
 def read(server: ServedApp) -> requests.Response:
     """Read today's polls as a client who was never there before."""
-    return server.get("/polls/today", headers={"X-Forwarded-For": f"10.0.0.{next(CLIENTS)}"})
-
-
-def read_by_all(server: ServedApp) -> set[int]:
-    """Let every worker read, so that each has something to ask Redis about; return their ids."""
-    start = len(server.log())
-    while len(readers := {line["process"] for line in server.logged("request", start)}) < WORKERS:
-        for _ in range(4):
-            read(server)
-    return readers
+    return server.get("/polls/today", headers={"X-Forwarded-For": address()})
 
 
 def away(server: ServedApp, start: int) -> Counter[int]:
@@ -150,7 +140,7 @@ class TestStopped:
         assert redis_states(server) == {"unhealthy"}
 
     def test_it_is_noticed_though_nobody_comes(self, server: ServedApp, redis: RedisServer) -> None:
-        workers = read_by_all(server)
+        workers = server.workers(lambda: read(server))
         before = len(server.log())
 
         redis.stop()
@@ -161,7 +151,7 @@ class TestStopped:
     def test_started_again_it_is_used_again_by_the_same_workers(
         self, server: ServedApp, redis: RedisServer
     ) -> None:
-        workers = read_by_all(server)
+        workers = server.workers(lambda: read(server))
         before = len(server.log())
         redis.stop()
         assert away(server, before) == dict.fromkeys(workers, 1)

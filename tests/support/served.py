@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -79,12 +79,13 @@ class ServedApp(Server):
         """Return the lines with exactly this message, from line number `start` on."""
         return [line for line in self.log()[start:] if line["message"] == message]
 
-    def workers(self, path: str = "/healthz") -> set[int]:
-        """Ask for `path` until both workers have answered; return their process ids."""
+    def workers(self, ask: Callable[[], object] | str = "/healthz") -> set[int]:
+        """Ask, by default for a path, until both workers have answered; return their ids."""
+        call = ask if callable(ask) else lambda: self.get(ask)
         seen = len(self.log())
         while len(workers := {line["process"] for line in self.logged("request", seen)}) < WORKERS:
             for _ in range(4):
-                self.get(path)
+                call()
         return workers
 
     def request(self, method: str, path: str, **arguments: Any) -> requests.Response:
