@@ -1,4 +1,4 @@
-"""The gate: nobody gets in without a key, nothing gets out without its audit row.
+"""Authentication and audit: no request gets in without a key, no change is made without its row.
 
 These tests walk the URL map, so that a new route can't escape them.
 """

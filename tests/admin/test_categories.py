@@ -1,4 +1,4 @@
-"""Categories through the admin door."""
+"""Categories through the admin API."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Templates through the admin door."""
+"""Templates through the admin API."""
 
 import pytest
 

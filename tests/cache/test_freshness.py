@@ -68,10 +68,10 @@ def votes(server: ServedApp, poll: Json, session: requests.Session | None = None
     return int(answer.json()["data"]["totalVotes"])
 
 
-def wait_for_votes(server: ServedApp, poll: Json, count: int, patience: float) -> None:
+def wait_for_votes(server: ServedApp, poll: Json, count: int, timeout: float) -> None:
     """Wait until each worker counts so many votes."""
     for session in by_worker(server).values():
-        until(lambda s=session: votes(server, poll, s) == count, patience)
+        until(lambda s=session: votes(server, poll, s) == count, timeout)
 
 
 def run_command(settings: Environment, *words: str) -> None:

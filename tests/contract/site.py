@@ -15,7 +15,7 @@ from tests.contract.checks import Fault, Json, check, fits, same
 from tests.contract.objects import ERROR
 
 TIMEOUT = 90  # seconds; the context of a poll is written by a language model
-PATIENCE = 3  # how often a rate limit is waited for
+MAX_WAITS = 3  # how often a rate limit is waited for
 LONGEST_WAIT = 120
 UNKNOWN = "00000000-0000-4000-8000-000000000000"  # an id of nothing
 PAGES_ZONE = ZoneInfo("America/New_York")  # the pages' own, whatever the server's is
@@ -62,7 +62,7 @@ class Site:
 
     def ask(self, method: str, path: str, *, status: int | set[int], **request: Any) -> Any:
         """Send a request, wait where a limit says so, and check what holds for every answer."""
-        for _ in range(PATIENCE):
+        for _ in range(MAX_WAITS):
             response = self.session.request(
                 method, self.base + path, timeout=TIMEOUT, allow_redirects=False, **request
             )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self, TypeVar
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Shift:
         """Send all home and wait for them; raise what went wrong in any of them."""
         self.over.set()
         for one in self._at_work:
-            one.result(2 * PATIENCE_SECONDS)
+            one.result(2 * TIMEOUT_SECONDS)
         self._crew.shutdown()
 
     def at_once(self, *functions: Callable[[], object]) -> None:
@@ -43,7 +43,7 @@ class Shift:
 
 def until(attempt: Callable[[], T | None], pause: Callable[[], float] = lambda: 0.1) -> T:
     """Try until something comes of it, and return that; fail if nothing does in a minute."""
-    late = time.monotonic() + PATIENCE_SECONDS
+    late = time.monotonic() + TIMEOUT_SECONDS
     while (result := attempt()) is None:
         assert time.monotonic() < late, "there is no answer for a minute"
         time.sleep(pause())

@@ -22,7 +22,7 @@ from itsdangerous import URLSafeSerializer
 
 from tests.faults.heartbeat import Heartbeat
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 MIX = {  # how often each is asked for, in a round of a client
     "today": 3,
     "results": 3,
@@ -94,7 +94,7 @@ class Client:
         self.voted: dict[bool, Voter] = {}
         self.keys = itertools.cycle([True, False])
         self.random = random.Random(place)
-        self.connection = HTTPConnection("127.0.0.1", order.port, timeout=PATIENCE_SECONDS)
+        self.connection = HTTPConnection("127.0.0.1", order.port, timeout=TIMEOUT_SECONDS)
 
     def work(self, stop: threading.Event) -> None:
         """Ask at the agreed pace; never make up for time that was lost waiting."""

@@ -221,7 +221,7 @@ def hang_up_on_others(connection: Redis) -> None:
 
 
 def try_command(redis: RedisServer, *words: object) -> None:
-    """Send a command that takes longer than our client has patience."""
+    """Send a command that takes longer than our client waits."""
     with closing(client(redis.url)) as connection, suppress(RedisError):
         connection.execute_command(*words)
 

@@ -115,7 +115,7 @@ class TestTime:
         assert {server.get(ASK).status_code for _ in range(8)} == {200}
 
     @pytest.mark.usefixtures("home")
-    def test_nobody_waits_for_a_connection_when_others_have_just_waited_in_vain(
+    def test_nobody_waits_for_a_connection_when_others_just_timed_out(
         self, settings: dict[str, Any]
     ) -> None:
         one = {"web_concurrency": 1, "db_pool_size": 1, "db_max_overflow": 0, "db_pool_timeout": 2}

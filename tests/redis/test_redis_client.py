@@ -1,4 +1,4 @@
-"""The gate to Redis in one process: what shuts it, what doesn't, and what goes through."""
+"""The Redis client in one process: what opens the circuit breaker, and what does not."""
 
 import os
 import socket

@@ -72,7 +72,7 @@ def test_a_door_may_give_more_time() -> None:
 
 
 def test_a_server_that_drips_holds_nobody_beyond_the_deadline() -> None:
-    def read_in_vain() -> None:
+    def read_with_a_timeout() -> None:
         with socket.create_connection(("127.0.0.1", port)) as connected:
             ours = DeadlineSocket(connected)
             ours.sendall(b"PING\r\n")
@@ -81,7 +81,7 @@ def test_a_server_that_drips_holds_nobody_beyond_the_deadline() -> None:
 
     with fake_redis(dripping) as url:
         port = urlsplit(url).port
-        seconds = at_best(read_in_vain)
+        seconds = at_best(read_with_a_timeout)
 
     assert BUDGET <= seconds < BUDGET + TOLERANCE
 
@@ -128,11 +128,11 @@ def test_server_that_takes_nothing_holds_nobody_beyond_the_deadline(pair: Pair) 
     ours, _ = pair
     too_much = bytes(1_000_000)
 
-    def send_in_vain() -> None:
+    def send_with_a_timeout() -> None:
         with deadline(BUDGET), pytest.raises(TimeoutError):
             ours.sendall(too_much)
 
-    assert BUDGET <= at_best(send_in_vain) < BUDGET + TOLERANCE
+    assert BUDGET <= at_best(send_with_a_timeout) < BUDGET + TOLERANCE
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])

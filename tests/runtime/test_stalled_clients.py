@@ -50,17 +50,17 @@ def stalled(server: ServedApp) -> Iterator[dict[str, "Future[Answer]"]]:
     """Clients that stall in all the ways at once, since each takes as long as it is let."""
     drip = [b"x"] * STALL_SECONDS
     ways: dict[str, Callable[[], Answer]] = {
-        "silent": lambda: send(server, patience=15),
-        "half a head": lambda: send(server, VOTE, patience=15),
-        "a head in drips": lambda: send(server, VOTE + b"X-A: ", *drip, pause=1, patience=15),
-        "half a body": lambda: send(server, post(b"Content-Length: 9"), b"{", patience=15),
+        "silent": lambda: send(server, timeout=15),
+        "half a head": lambda: send(server, VOTE, timeout=15),
+        "a head in drips": lambda: send(server, VOTE + b"X-A: ", *drip, pause=1, timeout=15),
+        "half a body": lambda: send(server, post(b"Content-Length: 9"), b"{", timeout=15),
         "a body in drips": lambda: send(
-            server, post(b"Content-Length: 99"), *drip, pause=1, patience=15
+            server, post(b"Content-Length: 99"), *drip, pause=1, timeout=15
         ),
         "no body as expected": lambda: send(
-            server, post(b"Content-Length: 9", b"Expect: 100-continue"), patience=15
+            server, post(b"Content-Length: 9", b"Expect: 100-continue"), timeout=15
         ),
-        "half a chunk": lambda: send(server, post(CHUNKED, body=b"9\r\n{"), patience=15),
+        "half a chunk": lambda: send(server, post(CHUNKED, body=b"9\r\n{"), timeout=15),
         "an answer unread": lambda: read_late(server),
     }
     with ThreadPoolExecutor(len(ways)) as pool:

@@ -16,7 +16,7 @@ HOST = b"Host: a"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back until the server closed the connection, or until we lost patience."""
+    """What came back until the server closed the connection, or until the time was up."""
 
     raw: bytes
     closed: bool
@@ -39,12 +39,12 @@ class Answer:
         return detail
 
 
-def send(server: ServedApp, *parts: bytes, pause: float = 0, patience: float = 5) -> Answer:
+def send(server: ServedApp, *parts: bytes, pause: float = 0, timeout: float = 5) -> Answer:
     """Send bytes on one connection, then read until it is closed."""
     begun = time.monotonic()
     received, closed = bytearray(), False
     with (
-        socket.create_connection(("127.0.0.1", server.port), patience) as client,
+        socket.create_connection(("127.0.0.1", server.port), timeout) as client,
         suppress(ConnectionError, TimeoutError),
     ):
         for part in parts:

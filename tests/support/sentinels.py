@@ -18,7 +18,7 @@ from tests.support.servers import redis_server
 
 SERVICE = "polls"
 SENTINELS, QUORUM = 3, 2
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 class Sentinel(Server):
@@ -111,6 +111,6 @@ def wait_until(condition: Any) -> float:
     """Wait for it, and return how long that took."""
     begun = time.monotonic()
     while not condition():
-        assert time.monotonic() < begun + PATIENCE, "it never came"
+        assert time.monotonic() < begun + TIMEOUT_SECONDS, "it never came"
         time.sleep(0.02)
     return time.monotonic() - begun

@@ -17,5 +17,5 @@ def until(is_so: Callable[[], bool], seconds: float) -> None:
     """Wait until it is so; fail if that takes longer than so many seconds."""
     latest = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < latest, f"waited {seconds} s in vain"
+        assert time.monotonic() < latest, f"timed out after {seconds} s"
         time.sleep(STEP_SECONDS)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 
 
 def signal_family(pid: int, number: signal.Signals) -> list[int]:
@@ -51,7 +51,7 @@ def end(pid: int) -> None:
 
 def await_end(pids: list[int]) -> bool:
     """Wait a while for the end of processes; return whether all have ended."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while any(map(is_alive, pids)):
         if time.monotonic() > deadline:
             return False

@@ -1,4 +1,4 @@
-"""Malformed bodies are refused in one place, on every door: a clear 4xx, and nothing is stored.
+"""Malformed bodies are refused in one place, on every route: a clear 4xx, and nothing is stored.
 
 A byte order mark before the JSON is 400, as are a name given twice in one object, NaN and
 Infinity, and a number of thousands of digits. Nested too deep is 422, at whatever depth.

@@ -1,4 +1,4 @@
-"""What does not fit a body's schema is refused on every door, and nothing is stored.
+"""What does not fit a body's schema is refused on every route, and nothing is stored.
 
 Lengths are counted in code points: 256 emoji fit where 256 characters are allowed. Control
 characters and overrides of the writing direction are dropped from text; NUL and half a surrogate

@@ -1,4 +1,4 @@
-"""Odd query strings and headers: refused or without effect, on every door.
+"""Odd query strings and headers: refused or without effect, on every route.
 
 A query parameter that is given twice is 422; one that no route knows is ignored.
 """
