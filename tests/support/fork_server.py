@@ -93,9 +93,16 @@ def fork_server() -> "subprocess.Popen[str]":
 
 
 def fork(
-    command: list[Any], *, stdout: BufferedWriter, cwd: Path, env: Mapping[str, str], **_: object
+    command: list[Any],
+    *,
+    stdout: BufferedWriter,  # and what it says on standard error
+    cwd: Path,
+    env: Mapping[str, str],
+    **same_as_ours: object,  # no input, and a session of its own
 ) -> ForkedProcess:
     """Run `python -m module arguments…`, as `subprocess.Popen` would, for as long as it lasts."""
+    assert command[1] == "-m"
+    assert same_as_ours.keys() <= {"stdin", "stderr", "start_new_session"}
     order = Order(
         command=[str(word) for word in command[2:]],
         folder=str(cwd),
@@ -107,7 +114,9 @@ def fork(
         assert server.stdin
         assert server.stdout
         print(json.dumps(order), file=server.stdin, flush=True)
-        return ForkedProcess(int(server.stdout.readline()))
+        pid = server.stdout.readline()
+        assert pid, "the process that starts others has ended"
+        return ForkedProcess(int(pid))
 
 
 def next_order() -> Order | None:
