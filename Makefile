@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=  # else all that starts would be compiled anew
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-quick test-timing test-under-load test-on-image-python faults elections soak check rest-of-check lint format types imports migrations contract bench lock clean
+.PHONY: help run test test-postgresql test-sqlite test-timing test-under-load test-on-image-python faults elections soak check rest-of-check lint format types imports migrations contract bench lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -24,12 +24,14 @@ help: ## List the commands
 run: $(VENV)/runtime ## Serve today's demo polls on http://127.0.0.1:8080, on SQLite, without Redis
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PORT=$(PORT) scripts/run-demo
 
-test: test-quick test-timing ## Run the tests on PostgreSQL and Redis, and what is SQL on SQLite
+test: test-postgresql test-sqlite test-timing ## Run the tests on PostgreSQL and Redis, and what is SQL on SQLite
 
-test-quick: $(VENV)/development ## Run the tests that measure no time
+test-postgresql: $(VENV)/development ## Run the tests that measure no time
 	$(BIN)/python -m tests.support.servers
 	$(BIN)/pytest $(XDIST) 3 -m "not timing"
-	$(BIN)/pytest $(XDIST) auto -m "not timing" --database=sqlite $(ON_SQLITE)
+
+test-sqlite: $(VENV)/development ## Run on SQLite what is SQL
+	$(BIN)/pytest $(XDIST) 2 -m "not timing" --database=sqlite $(ON_SQLITE)
 
 test-timing: $(VENV)/development ## Run the tests that measure time, but for faults and crashes
 	$(BIN)/pytest $(XDIST) 3 -m timing $(addprefix --ignore=,$(UNDER_LOAD))
@@ -37,12 +39,12 @@ test-timing: $(VENV)/development ## Run the tests that measure time, but for fau
 test-under-load: $(VENV)/development ## Run the tests of faults and crashes, which keep the app busy
 	$(BIN)/pytest $(XDIST) 2 -m timing $(UNDER_LOAD)
 
-test-on-image-python: $(VENV)/development ## Run test-quick on the Python of the image, if it is here
+test-on-image-python: $(VENV)/development ## Run test-postgresql on the Python of the image, if it is here
 	@here=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	other=$$(scripts/find-python $(IMAGE_PYTHON)); \
 	if [ "$$here" = $(IMAGE_PYTHON) ]; then echo "tests ran on Python $$here, the image's"; \
 	elif [ -z "$$other" ]; then echo "tests ran on Python $$here only: no $(IMAGE_PYTHON), the image's, is here"; \
-	else $(MAKE) --no-print-directory test-quick PYTHON="$$other" VENV=.venv-$(IMAGE_PYTHON) && \
+	else $(MAKE) --no-print-directory test-postgresql PYTHON="$$other" VENV=.venv-$(IMAGE_PYTHON) && \
 	  echo "tests ran on Python $$here and $(IMAGE_PYTHON), the image's"; fi
 
 faults: $(VENV)/development ## Let everything fail once, and write docs/faults.md
