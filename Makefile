@@ -8,8 +8,8 @@ XDIST := --dist loadgroup --no-loadscope-reorder -n
 # Where SQL is written, and every route once; what is HTTP only is the same on both databases.
 ON_SQLITE := $(addprefix tests/,admin cli database polls schedule voting \
   results/test_recount.py web/test_health.py web/test_routes.py) \
-  $(addprefix --ignore=tests/,admin/test_admin_keys.py admin/test_throttling.py \
-  cli/test_lists.py polls/test_exports.py polls/test_served_charts.py voting/test_turnstile.py)
+  $(addprefix --ignore=tests/,admin/test_admin_keys.py polls/test_served_charts.py \
+  voting/test_turnstile.py)
 UNDER_LOAD := tests/faults tests/crash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=  # else all that starts would be compiled anew

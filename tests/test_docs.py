@@ -12,7 +12,7 @@ DOCUMENTS = {
     str(path.relative_to(ROOT)): path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 }
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
-FILE = re.compile(r"`((?:allthing|bench|docs|migrations|scripts|tests)/[\w./-]+\.\w+)`")
+FILE = re.compile(r"`((?:allthing|bench|docs|migrations|scripts|tests)/(?:[\w./-]+(?:\.\w+|/))?)`")
 TEST = re.compile(r"`(?:tests/)?([\w/]+\.py)::(\w+)`")
 HAZARD = re.compile(r"^\| ([FBS]\d+) \|.*$", re.MULTILINE)
 

@@ -3,8 +3,10 @@
 import gc
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from flask import Flask
 from limits import parse_many
 
@@ -122,6 +124,13 @@ class TestGlobalLimit:
 
         until_midnight = DAY_SECONDS - time.time() % DAY_SECONDS
         assert int(refused.headers["Retry-After"]) == pytest.approx(until_midnight, abs=2)
+
+    def test_retry_after_is_right_to_the_second(self, make_app: AppFactory) -> None:
+        client = make_app(redis_url="", global_rate_limit="1 per minute").test_client()
+        with time_machine.travel(datetime(2026, 6, 10, 12, 0, 50, tzinfo=UTC), tick=False):
+            client.get("/", headers=PAGE)
+
+            assert client.get("/", headers=PAGE).headers["Retry-After"] == "10"
 
     def test_of_several_rates_each_is_kept(self, counted: AppFactory) -> None:
         app = counted(global_rate_limit="3 per 2 seconds; 5 per day")
