@@ -21,6 +21,8 @@ from tests.support.fake_redis import (
     turning,
 )
 
+pytestmark = pytest.mark.timing
+
 BUDGET = 0.05
 TIMEOUT = 0.2  # of a Redis that is well at first, on a busy machine
 CROWD = 10
