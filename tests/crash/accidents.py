@@ -9,77 +9,77 @@ from random import Random
 
 import psycopg2
 
-from tests.crash.world import World
+from tests.crash.deployment import Deployment
 from tests.support.daemon import Server, StopMode
 from tests.support.redis_server import client
 
-Accident = Callable[[World, Random], None]
+Accident = Callable[[Deployment, Random], None]
 
 
-def kill_a_worker(world: World, random: Random) -> None:
-    kill(random.choice(random.choice(world.replicas).children()))
+def kill_a_worker(deployment: Deployment, random: Random) -> None:
+    kill(random.choice(random.choice(deployment.replicas).children()))
 
 
-def kill_all_workers(world: World, random: Random) -> None:
-    for pid in random.choice(world.replicas).children():
+def kill_all_workers(deployment: Deployment, random: Random) -> None:
+    for pid in random.choice(deployment.replicas).children():
         kill(pid)
 
 
-def crash_a_replica(world: World, random: Random) -> None:
-    restart(random.choice(world.replicas), signal.SIGKILL)
+def crash_a_replica(deployment: Deployment, random: Random) -> None:
+    restart(random.choice(deployment.replicas), signal.SIGKILL)
 
 
-def deploy_a_replica(world: World, random: Random) -> None:
-    restart(random.choice(world.replicas), signal.SIGTERM)
+def deploy_a_replica(deployment: Deployment, random: Random) -> None:
+    restart(random.choice(deployment.replicas), signal.SIGTERM)
 
 
-def stop_postgres_fast(world: World, random: Random) -> None:
-    restart(world.postgres, "fast", random.uniform(0, 0.5))
+def stop_postgres_fast(deployment: Deployment, random: Random) -> None:
+    restart(deployment.postgres, "fast", random.uniform(0, 0.5))
 
 
-def stop_postgres_at_once(world: World, random: Random) -> None:
-    restart(world.postgres, "immediate", random.uniform(0, 0.5))
+def stop_postgres_at_once(deployment: Deployment, random: Random) -> None:
+    restart(deployment.postgres, "immediate", random.uniform(0, 0.5))
 
 
-def kill_postgres(world: World, random: Random) -> None:
-    restart(world.postgres, signal.SIGKILL, random.uniform(0, 0.5))
+def kill_postgres(deployment: Deployment, random: Random) -> None:
+    restart(deployment.postgres, signal.SIGKILL, random.uniform(0, 0.5))
 
 
-def kill_a_backend(world: World, random: Random) -> None:
+def kill_a_backend(deployment: Deployment, random: Random) -> None:
     """Kill one process of PostgreSQL, which then ends all others and recovers by itself."""
-    backends = world.query(
+    backends = deployment.query(
         "SELECT pid FROM pg_stat_activity WHERE application_name = 'allthing-api'"
     )
     if backends:
         kill(random.choice(backends)[0])
 
 
-def terminate_backends(world: World, _random: Random | None = None) -> None:
-    world.query(
+def terminate_backends(deployment: Deployment, _random: Random | None = None) -> None:
+    deployment.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name = 'allthing-api'"
     )
 
 
-def freeze_postgres(world: World, random: Random) -> None:
+def freeze_postgres(deployment: Deployment, random: Random) -> None:
     """Freeze it for longer or shorter than a request waits."""
-    world.postgres.freeze()
+    deployment.postgres.freeze()
     time.sleep(random.choice((0.5, 4)))
-    world.postgres.thaw()
+    deployment.postgres.thaw()
 
 
-def stop_redis(world: World, random: Random) -> None:
-    restart(world.redis, "immediate", random.uniform(0, 1))
+def stop_redis(deployment: Deployment, random: Random) -> None:
+    restart(deployment.redis, "immediate", random.uniform(0, 1))
 
 
-def freeze_redis(world: World, random: Random) -> None:
-    world.redis.freeze()
+def freeze_redis(deployment: Deployment, random: Random) -> None:
+    deployment.redis.freeze()
     time.sleep(random.uniform(0.2, 1))
-    world.redis.thaw()
+    deployment.redis.thaw()
 
 
-def empty_redis(world: World, _random: Random) -> None:
-    with client(world.redis.url) as redis:
+def empty_redis(deployment: Deployment, _random: Random) -> None:
+    with client(deployment.redis.url) as redis:
         redis.flushall()
 
 
@@ -101,8 +101,8 @@ ALL: Sequence[Accident] = (
 )
 
 
-def strike(
-    world: World, accidents: Sequence[Accident], seconds: float, random: Random
+def inject(
+    deployment: Deployment, accidents: Sequence[Accident], seconds: float, random: Random
 ) -> list[str]:
     """Let accidents happen for some seconds, and each at least once; return what happened when."""
     happened: list[str] = []
@@ -113,7 +113,7 @@ def strike(
         accident = deck.pop()
         happened.append(f"{moment:5.1f} s  {accident.__name__.replace('_', ' ')}")
         with suppress(psycopg2.OperationalError):  # it is still recovering from the last one
-            accident(world, random)
+            accident(deployment, random)
         time.sleep(random.uniform(0.2, 1))
     return happened
 

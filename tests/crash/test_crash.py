@@ -9,8 +9,8 @@ import pytest
 
 from tests.crash import accidents
 from tests.crash.accidents import Accident
-from tests.crash.scene import Scene
-from tests.crash.world import ONE_SECRET, SECRETS_BEING_ROTATED, servers, world
+from tests.crash.deployment import ONE_SECRET, SECRETS_BEING_ROTATED, deploy, servers
+from tests.crash.scenario import Scenario
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
 
@@ -24,8 +24,8 @@ pytestmark = [
 SECONDS = 24.0
 SHORT_SECONDS = 8.0
 SOAK_SECONDS = 60.0
-SOAK_SCENES = 10
-GLIMPSE_SECONDS = 4.0
+SOAK_SCENARIOS = 10
+BROKEN_APP_SECONDS = 4.0
 MIDNIGHTS = 12, 22  # seconds from the start of the servers, which takes some
 SHORT_MIDNIGHTS = 7, 28  # the second one only in a soak
 DAYS = 3
@@ -52,79 +52,79 @@ def durable() -> Iterator[Servers]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Play one scene, or many in a soak."""
+    """Play one scenario, or many in a soak."""
     if "seed" in metafunc.fixturenames:
-        scenes = SOAK_SCENES if metafunc.config.option.soak else 1
-        metafunc.parametrize("scene_number", range(scenes))
+        scenarios = SOAK_SCENARIOS if metafunc.config.option.soak else 1
+        metafunc.parametrize("scenario_number", range(scenarios))
 
 
 @pytest.fixture
-def seed(scene_number: int) -> str:
-    """Return what the order of events follows from; `CRASH_SEED` repeats the first scene's."""
+def seed(scenario_number: int) -> str:
+    """Return what the order of events follows from; `CRASH_SEED` repeats the first scenario's."""
     drawn = secrets.token_hex(4)
-    return drawn if scene_number else os.environ.get("CRASH_SEED", drawn)
+    return drawn if scenario_number else os.environ.get("CRASH_SEED", drawn)
 
 
 @pytest.fixture
 def seconds(request: pytest.FixtureRequest) -> Callable[[float], float]:
-    """Return how long a scene lasts that is to be so short in a common run."""
+    """Return how long a scenario lasts that is to be so short in a common run."""
     return lambda common: SOAK_SECONDS if request.config.option.soak else common
 
 
 def test_no_acknowledged_vote_is_lost_or_counted_twice(
     durable: Servers, tmp_path: Path, seed: str, seconds: Length, capsys: Capture
 ) -> None:
-    with world(*durable, tmp_path, midnights=MIDNIGHTS) as here:
-        scene = Scene(here, seed)
-        scene.play(seconds(SECONDS))
-        found = scene.verdict()
+    with deploy(*durable, tmp_path, midnights=MIDNIGHTS) as here:
+        scenario = Scenario(here, seed)
+        scenario.run(seconds(SECONDS))
+        found = scenario.check()
         (days,) = here.query('SELECT count(DISTINCT "pollDate") FROM "rolloverRuns"')[0]
-        verified = here.home.test_cli_runner().invoke(args=["verify-results", "--all"])
+        verified = here.local_app.test_cli_runner().invoke(args=["verify-results", "--all"])
     with capsys.disabled():
-        print(f"\n{scene}")
+        print(f"\n{scenario}")
 
-    assert not found, scene.report(found)
+    assert not found, scenario.report(found)
     assert verified.exit_code == 0, verified.output
     assert days == DAYS
-    assert scene.journal.acknowledged > FEWEST_VOTES
+    assert scenario.journal.acknowledged > FEWEST_VOTES
 
 
 def test_nobody_votes_twice_while_secrets_are_rotated(
     durable: Servers, tmp_path: Path, seed: str, seconds: Length, capsys: Capture
 ) -> None:
     replicas = SECRETS_BEING_ROTATED
-    with world(*durable, tmp_path, midnights=SHORT_MIDNIGHTS, replicas=replicas) as here:
-        scene = Scene(here, seed)
-        scene.play(seconds(SHORT_SECONDS), QUICK)
-        found = scene.verdict()
+    with deploy(*durable, tmp_path, midnights=SHORT_MIDNIGHTS, replicas=replicas) as here:
+        scenario = Scenario(here, seed)
+        scenario.run(seconds(SHORT_SECONDS), QUICK)
+        found = scenario.check()
     with capsys.disabled():
-        print(f"\n{scene}")
+        print(f"\n{scenario}")
 
-    assert not found, scene.report(found)
+    assert not found, scenario.report(found)
 
 
 def test_suite_sees_a_database_that_forgets_what_it_confirmed(
     durable: Servers, tmp_path: Path
 ) -> None:
-    with world(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE) as here:
+    with deploy(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE) as here:
         name = here.database_url.rpartition("/")[2]
         here.query(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
         accidents.terminate_backends(here)
-        scene = Scene(here, "async")
-        scene.play(GLIMPSE_SECONDS, [accidents.kill_postgres] * 4)
-        found = scene.faults()
+        scenario = Scenario(here, "async")
+        scenario.run(BROKEN_APP_SECONDS, [accidents.kill_postgres] * 4)
+        found = scenario.faults()
 
     assert any("was acknowledged and is lost" in fault for fault in found), found
 
 
 def test_suite_sees_that_the_unique_keys_are_gone(durable: Servers, tmp_path: Path) -> None:
-    with world(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE) as here:
+    with deploy(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE) as here:
         here.query(
             'ALTER TABLE "voteBallots" DROP CONSTRAINT "uq_voteBallots_instanceId_voterTokenHash"'
         )
-        scene = Scene(here, "no key")
-        scene.play(GLIMPSE_SECONDS, [accidents.kill_a_worker])
-        found = scene.faults()
+        scenario = Scenario(here, "no key")
+        scenario.run(BROKEN_APP_SECONDS, [accidents.kill_a_worker])
+        found = scenario.faults()
 
     assert any("is counted 2 times" in fault for fault in found), found
 
@@ -141,9 +141,9 @@ def test_suite_sees_an_app_that_breaks_a_promise(
     durable: Servers, tmp_path: Path, broken: str, hazard: Accident, sign: str
 ) -> None:
     app = f"tests.crash.broken:{broken}()"
-    with world(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE, app=app) as here:
-        scene = Scene(here, broken)
-        scene.play(GLIMPSE_SECONDS, [hazard] * 4)
-        found = scene.faults()
+    with deploy(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE, app=app) as here:
+        scenario = Scenario(here, broken)
+        scenario.run(BROKEN_APP_SECONDS, [hazard] * 4)
+        found = scenario.faults()
 
     assert any(sign in fault for fault in found), found

@@ -1,4 +1,4 @@
-"""The world of the crash suite: durable PostgreSQL, Redis, and two replicas of the app."""
+"""The deployment of the crash suite: durable PostgreSQL, Redis, and two replicas of the app."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from flask import Flask
 from allthing import create_app
 from allthing.config import Settings
 from tests.conftest import ADMIN_KEY, ROOT, SECRET_KEY, dispose
-from tests.crash.wire import Wire
+from tests.crash.http_client import HTTPClient
 from tests.crash.zone import write_zone
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
@@ -30,19 +30,19 @@ SECRETS_BEING_ROTATED = [
     {"secret_key": OTHER_SECRET_KEY, "secret_key_fallbacks": SECRET_KEY},
 ]
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-OFTEN = "1000000 per minute"
+UNLIMITED = "1000000 per minute"
 
 
 @dataclass(frozen=True)
-class World:
+class Deployment:
     """All servers, and the database that they share."""
 
     postgres: PostgresServer
     redis: RedisServer
     replicas: list[ServedApp]
     database_url: str
-    wire: Wire
-    home: Flask  # the same app in this process, for what is looked up afterwards
+    client: HTTPClient
+    local_app: Flask  # the same app in this process, for what is looked up afterwards
     zone: ZoneInfo  # of the polls
 
     @property
@@ -72,7 +72,7 @@ def servers() -> Iterator[tuple[PostgresServer, RedisServer]]:
 
 
 @contextmanager
-def world(
+def deploy(
     postgres: PostgresServer,
     redis: RedisServer,
     folder: Path,
@@ -80,7 +80,7 @@ def world(
     midnights: tuple[float, float],
     replicas: Sequence[dict[str, str]] = ONE_SECRET,
     app: str = "wsgi:app",
-) -> Iterator[World]:
+) -> Iterator[Deployment]:
     """Serve the app on a database of its own; its days turn so many seconds from now.
 
     `replicas` are the settings in which they differ; `app` is what gunicorn serves.
@@ -90,20 +90,20 @@ def world(
         "database_url": database_url,
         "redis_url": redis.url,
         "admin_key": ADMIN_KEY,
-        "global_rate_limit": OFTEN,
-        "vote_rate_limit": OFTEN,
-        "admin_rate_limit": OFTEN,
+        "global_rate_limit": UNLIMITED,
+        "vote_rate_limit": UNLIMITED,
+        "admin_rate_limit": UNLIMITED,
         "cache_ttl": 1,
     }
-    home = create_app(Settings(**settings, **ONE_SECRET[0], _env_file=None))
-    with home.app_context():
+    local_app = create_app(Settings(**settings, **ONE_SECRET[0], _env_file=None))
+    with local_app.app_context():
         flask_migrate.upgrade(directory=str(ROOT / "migrations"))
-    dispose(home)
+    dispose(local_app)
     now = time.time()
     zone, days = write_zone(folder, *(round(now + seconds) for seconds in midnights))
     with ExitStack() as stack:
-        stack.callback(dispose, home)
+        stack.callback(dispose, local_app)
         apps = [stack.enter_context(served(app, **settings, **days, **each)) for each in replicas]
-        wire = Wire()
-        stack.callback(wire.close)
-        yield World(postgres, redis, apps, database_url, wire, home, zone)
+        client = HTTPClient()
+        stack.callback(client.close)
+        yield Deployment(postgres, redis, apps, database_url, client, local_app, zone)

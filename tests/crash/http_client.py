@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-ANSWER_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 
 Json = dict[str, Any]
 
@@ -18,15 +18,15 @@ class Answer:
     cookie: str | None  # `vt=…`, if the server set one
 
 
-class Wire:
+class HTTPClient:
     """Kept connections to some ports of 127.0.0.1, for each thread its own."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, int], http.client.HTTPConnection] = {}
+        self._connections: dict[tuple[int, int], http.client.HTTPConnection] = {}
 
     def close(self) -> None:
         """Hang up everywhere, once no thread uses it any more."""
-        for connection in self._kept.values():
+        for connection in self._connections.values():
             connection.close()
 
     def send(
@@ -36,9 +36,9 @@ class Wire:
 
         Header names are given with `_` for `-`.
         """
-        connection = self._kept.setdefault(
+        connection = self._connections.setdefault(
             (threading.get_ident(), port),
-            http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS),
+            http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS),
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         content = None

@@ -1,13 +1,13 @@
-"""The verdict: what was promised, held against what is stored and shown; a sentence per fault."""
+"""What was acknowledged, held against what is stored and shown; a sentence per fault."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from tests.crash.journal import STORED, Case, Journal, Told
-from tests.crash.wire import Json
-from tests.crash.world import World
+from tests.crash.deployment import Deployment
+from tests.crash.http_client import Json
+from tests.crash.journal import STORED, Case, Journal, Outcome
 
 CLOSINGS = """SELECT "entityId" FROM "adminAuditLogs"
     WHERE success AND action IN ('instance_closed', 'instance_replaced')"""
@@ -17,86 +17,90 @@ Counts = dict[str, Counter[str]]  # how often each ranking, by poll
 
 @dataclass(frozen=True)
 class Stored:
-    """All that the verdict is about, as the database has it."""
+    """All that is checked, as the database has it."""
 
     polls: dict[str, tuple[str, date]]  # status and last day
-    ballots: dict[tuple[str, str], list[str]]  # rankings, by poll and voter's mark
+    ballots: dict[tuple[str, str], list[str]]  # rankings, by poll and voter
     counts: Counts
     tallies: Counts
     snapshots: dict[str, list[tuple[str, Json]]]  # reason and result, by version
     audited: set[str]  # polls whose closing is in the audit log
 
     @classmethod
-    def read(cls, world: World) -> "Stored":
-        polls = world.query('SELECT id, status, "closeDate" FROM "pollInstances"')
+    def read(cls, deployment: Deployment) -> "Stored":
+        polls = deployment.query('SELECT id, status, "closeDate" FROM "pollInstances"')
         counts, tallies = ({poll: Counter() for poll, *_ in polls} for _ in range(2))
         ballots, snapshots = defaultdict(list), defaultdict(list)
-        stored = world.query('SELECT "instanceId", religion, ranking FROM "voteBallots"')
-        for poll, mark, ranking in stored:
-            ballots[poll, mark].append(ranking)
+        stored = deployment.query('SELECT "instanceId", religion, ranking FROM "voteBallots"')
+        for poll, voter, ranking in stored:
+            ballots[poll, voter].append(ranking)
             counts[poll][ranking] += 1
-        tallied = world.query('SELECT "instanceId", ranking, votes FROM "voteTallies"')
+        tallied = deployment.query('SELECT "instanceId", ranking, votes FROM "voteTallies"')
         for poll, ranking, count in tallied:
             tallies[poll][ranking] += count
-        kept = world.query(
+        kept = deployment.query(
             'SELECT "instanceId", reason, "resultsJson" FROM "pollResultSnapshots" ORDER BY version'
         )
         for poll, reason, result in kept:
             snapshots[poll].append((reason, result))
-        audited = {poll for (poll,) in world.query(CLOSINGS)}
+        audited = {poll for (poll,) in deployment.query(CLOSINGS)}
         states = {poll: (status, last_day) for poll, status, last_day in polls}
         return cls(states, dict(ballots), counts, tallies, dict(snapshots), audited)
 
 
-def faults(world: World, journal: Journal) -> list[str]:
-    """Return all that is wrong; nothing is the verdict that the suite is for."""
-    stored = Stored.read(world)
+def faults(deployment: Deployment, journal: Journal) -> list[str]:
+    """Return all that is wrong; nothing, if the app keeps its promises."""
+    stored = Stored.read(deployment)
     return [
-        *journal.complaints,
-        *(f"{case.mark} {fault}" for case in journal.cases for fault in about(case, stored)),
-        *strangers(journal, stored),
-        *unkept(journal, stored),
+        *journal.unexpected,
+        *(
+            f"{case.voter_id} {fault}"
+            for case in journal.cases
+            for fault in faults_of_case(case, stored)
+        ),
+        *unknown_ballots(journal, stored),
+        *inconsistent_polls(journal, stored),
         *miscounted(stored),
     ]
 
 
-def about(case: Case, stored: Stored) -> Iterator[str]:
+def faults_of_case(case: Case, stored: Stored) -> Iterator[str]:
     """Say what is wrong with one voter's ballot in one poll, or with what was told of it."""
     poll = case.poll["pollId"]
     status, last_day = stored.polls.get(poll, ("LOST", date.min))
-    rankings = stored.ballots.get((poll, case.mark), [])
-    promised = {ranking_of(case.poll, choices) for choices in case.promised}
+    rankings = stored.ballots.get((poll, case.voter_id), [])
+    acknowledged = {ranking_of(case.poll, choices) for choices in case.acknowledged}
     tried = {ranking_of(case.poll, attempt.choices) for attempt in case.attempts}
-    told = [attempt.told for attempt in case.attempts]
+    told = [attempt.outcome for attempt in case.attempts]
     if status == "LOST":
         yield f"voted in poll {poll}, and it is lost"
     if len(rankings) > 1:
         yield f"is counted {len(rankings)} times"
-    if promised - set(rankings):
+    if acknowledged - set(rankings):
         yield f"was acknowledged and is lost: {told}"
-    if len(promised) > 1 or (not case.is_keyed and told.count(Told.COUNTED) > 1):
+    if len(acknowledged) > 1 or (not case.is_keyed and told.count(Outcome.COUNTED) > 1):
         yield f"was acknowledged twice: {told}"
-    if case.was_told(*STORED) and not rankings:
+    if case.has_outcome(*STORED) and not rankings:
         yield f"was told that a ballot is there, and there is none: {told}"
-    if case.is_keyed and len(tried) == 1 and Told.HAD_VOTED in told:
+    if case.is_keyed and len(tried) == 1 and Outcome.ALREADY_VOTED in told:
         yield f"got no answer to a retry but a refusal: {told}"
     if set(rankings) - tried:
         yield f"chose {tried} and has {rankings}"
-    if set(told) == {Told.CLOSED} and rankings:
+    if set(told) == {Outcome.CLOSED} and rankings:
         yield "was refused, the poll being closed, and is counted"
-    closed_on = [attempt.day for attempt in case.attempts if attempt.told is Told.CLOSED]
+    closed_on = [attempt.day for attempt in case.attempts if attempt.outcome is Outcome.CLOSED]
     if closed_on and status == "OPEN" and min(closed_on) <= last_day:
         yield f"was told on {min(closed_on)} that a poll is closed which is open to {last_day}"
-    yield from (f"got {a.answer}" for a in case.attempts if a.told is Told.NONSENSE)
+    yield from (f"got {a.answer}" for a in case.attempts if a.outcome is Outcome.UNEXPECTED)
 
 
-def strangers(journal: Journal, stored: Stored) -> Iterator[str]:
+def unknown_ballots(journal: Journal, stored: Stored) -> Iterator[str]:
     """Find ballots that nobody cast."""
-    cast = {(case.poll["pollId"], case.mark) for case in journal.cases}
+    cast = {(case.poll["pollId"], case.voter_id) for case in journal.cases}
     yield from (f"nobody cast the ballot {place}" for place in stored.ballots.keys() - cast)
 
 
-def unkept(journal: Journal, stored: Stored) -> Iterator[str]:
+def inconsistent_polls(journal: Journal, stored: Stored) -> Iterator[str]:
     """Find polls whose closing, result and counters don't belong together."""
     for poll, (status, _) in stored.polls.items():
         reasons = [reason for reason, _ in stored.snapshots.get(poll, [])]
@@ -152,15 +156,15 @@ def ranking_of(poll: Json, choices: tuple[str, ...]) -> str:
     return ".".join(str(places[choice]) for choice in choices)
 
 
-def misshown(world: World) -> list[str]:
+def wrong_results_shown(deployment: Deployment) -> list[str]:
     """Return where any replica shows results other than of all the ballots there are."""
     counts: dict[str, int] = dict(
-        world.query('SELECT "instanceId", count(*) FROM "voteBallots" GROUP BY 1')
+        deployment.query('SELECT "instanceId", count(*) FROM "voteBallots" GROUP BY 1')
     )
     found = []
-    for (poll,) in world.query('SELECT id FROM "pollInstances"'):
-        for port in world.ports:
-            answer = world.wire.send(port, "GET", f"/polls/{poll}/results")
+    for (poll,) in deployment.query('SELECT id FROM "pollInstances"'):
+        for port in deployment.ports:
+            answer = deployment.client.send(port, "GET", f"/polls/{poll}/results")
             total = answer and answer.body.get("data", {}).get("totalBallots")
             if total != counts.get(poll, 0):
                 found.append(f"poll {poll} shows {total} of {counts.get(poll, 0)} ballots")
