@@ -4,7 +4,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 IMAGE_PYTHON := $(shell sed -n 's/^FROM python:\([0-9.]*\).*/\1/p' Dockerfile)
-XDIST := --dist loadgroup --no-loadscope-reorder -n
+BY_FILE := --dist loadfile --no-loadscope-reorder -n  # each file's servers start once
 # Where SQL is written, and every route once; what is HTTP only is the same on both databases.
 ON_SQLITE := $(addprefix tests/,admin cli database polls schedule voting \
   results/test_recount.py web/test_health.py web/test_routes.py) \
@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=  # else all that starts would be compiled anew
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-postgresql test-sqlite test-timing test-under-load test-on-image-python faults elections soak check rest-of-check lint format types imports migrations contract bench lock clean
+.PHONY: help run test test-postgresql test-sqlite test-timing test-under-load test-fuzz test-on-image-python faults elections soak check rest-of-check lint format types imports migrations contract bench lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -28,16 +28,19 @@ test: test-postgresql test-sqlite test-timing ## Run the tests on PostgreSQL and
 
 test-postgresql: $(VENV)/development ## Run the tests that measure no time
 	$(BIN)/python -m tests.support.servers
-	$(BIN)/pytest $(XDIST) 3 -m "not timing"
+	$(BIN)/pytest $(BY_FILE) 3 -m "not timing and not fuzz"
 
 test-sqlite: $(VENV)/development ## Run on SQLite what is SQL
-	$(BIN)/pytest $(XDIST) 2 -m "not timing" --database=sqlite $(ON_SQLITE)
+	$(BIN)/pytest $(BY_FILE) 2 -m "not timing" --database=sqlite $(ON_SQLITE)
 
 test-timing: $(VENV)/development ## Run the tests that measure time, but for faults and crashes
-	$(BIN)/pytest $(XDIST) 3 -m timing $(addprefix --ignore=,$(UNDER_LOAD))
+	$(BIN)/pytest $(BY_FILE) 3 -m timing $(addprefix --ignore=,$(UNDER_LOAD))
 
 test-under-load: $(VENV)/development ## Run the tests of faults and crashes, which keep the app busy
-	$(BIN)/pytest $(XDIST) 2 -m timing $(UNDER_LOAD)
+	$(BIN)/pytest -n 2 --dist loadgroup -m timing $(UNDER_LOAD)
+
+test-fuzz: $(VENV)/development ## Send every route what Schemathesis thinks of
+	$(BIN)/pytest -n 2 -m fuzz tests/web
 
 test-on-image-python: $(VENV)/development ## Run test-postgresql on the Python of the image, if it is here
 	@here=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
@@ -58,7 +61,7 @@ soak: $(VENV)/development ## Let faults and crashes go on for about an hour
 
 check: test rest-of-check ## All that CI checks, in its order
 
-rest-of-check: test-under-load test-on-image-python lint types imports migrations
+rest-of-check: test-under-load test-fuzz test-on-image-python lint types imports migrations
 
 lint: $(VENV)/development ## Lint, and check the format
 	$(BIN)/ruff check .

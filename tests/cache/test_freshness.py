@@ -18,7 +18,7 @@ from tests.support.served import WORKERS, ServedApp, served
 from tests.support.servers import redis_server
 from tests.support.stopwatch import until
 
-pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("freshness")]
+pytestmark = pytest.mark.timing
 
 TTL = 2
 SOON_SECONDS = 1.0

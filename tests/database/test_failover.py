@@ -18,7 +18,7 @@ from tests.support.prepared import prepared, settings_for
 from tests.support.served import ServedApp, served
 from tests.support.servers import postgres_server
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("failover")]
+pytestmark = [pytest.mark.postgresql, pytest.mark.timing]
 
 CROWD = 8
 LEAVING_SECONDS = 4.0  # that it may take to leave a frozen server; 1.6 s where nothing else runs

@@ -13,8 +13,6 @@ from tests.support.prepared import prepared, settings_for
 from tests.support.served import ServedApp, served
 from tests.support.servers import postgres_server
 
-pytestmark = pytest.mark.xdist_group("startup")
-
 MESSAGE = "database needs attention"
 SAID_SECONDS = 10
 CARELESS = {

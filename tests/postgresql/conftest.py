@@ -19,7 +19,9 @@ from tests.support.servers import postgres_server
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
-    with postgres_server(private=True) as server:
+    # The app waits 3 s for a lock; a deadlock is looked for once, when this has passed, so that a
+    # test on a busy machine has time to make one.
+    with postgres_server(private=True, deadlock_timeout="2s") as server:
         yield server
 
 

@@ -23,7 +23,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.served import WORKERS, ServedApp, served
 from tests.support.stopwatch import until
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timing, pytest.mark.xdist_group("away")]
+pytestmark = [pytest.mark.postgresql, pytest.mark.timing]
 
 CROWD = 16
 FREEZE_SECONDS = 6.0

@@ -26,7 +26,6 @@ from tests.support.stopwatch import timed, until
 pytestmark = [
     pytest.mark.postgresql,
     pytest.mark.timing,
-    pytest.mark.xdist_group("held-connections"),
 ]
 
 POOL = 30

@@ -19,7 +19,6 @@ from tests.support.stopwatch import until
 pytestmark = [
     pytest.mark.postgresql,
     pytest.mark.timing,
-    pytest.mark.xdist_group("lost-connections"),
 ]
 
 CROWD = 16

@@ -21,7 +21,7 @@ from tests.support.served import WORKERS, ServedApp, served
 from tests.support.servers import redis_server
 from tests.support.stopwatch import timed
 
-pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("redis-away")]
+pytestmark = pytest.mark.timing
 
 CROWD = 30
 HEAL_SECONDS = 3

@@ -13,7 +13,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.redis_server import client as redis_connection
 from tests.support.sentinels import Fleet, sentinel_fleet, wait_until
 
-pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("sentinel")]
+pytestmark = pytest.mark.timing
 
 FOLLOW_SECONDS = 3
 

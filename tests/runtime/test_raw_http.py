@@ -20,8 +20,6 @@ from tests.support.raw_http import CHUNKED, HOST, VOTE, Answer, get, post, send
 from tests.support.served import ServedApp, served
 from tests.web.test_bodies import MALFORMED
 
-pytestmark = pytest.mark.xdist_group("raw-http")
-
 
 @pytest.fixture(scope="module")
 def server(app: object, settings_of_tests: dict[str, Any]) -> Iterator[ServedApp]:

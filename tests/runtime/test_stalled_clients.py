@@ -13,7 +13,7 @@ import pytest
 from tests.support.raw_http import CHUNKED, HOST, VOTE, Answer, get, post, send
 from tests.support.served import ServedApp, served
 
-pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("stalled-clients")]
+pytestmark = pytest.mark.timing
 
 STALL_SECONDS = 12  # after that a client that stalls must be rid of
 FEW_THREADS = 4

@@ -19,8 +19,6 @@ from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer, client
 from tests.support.servers import postgres_server, redis_server
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 ROOT = Path(__file__).parents[2]
 ABANDONED_RUN = """
 import signal

@@ -21,9 +21,9 @@ from tests.support.api import Json, Polls
 from tests.support.examples import PLANNED_DAY
 from tests.support.routes import fill, store
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.long]
+pytestmark = [pytest.mark.postgresql, pytest.mark.fuzz]
 
-MAX_EXAMPLES = 2  # beside those of the coverage phase, which are many
+MAX_EXAMPLES = 8  # beside those of the coverage phase, which are many
 KEY = {"x-admin-key": ADMIN_KEY}
 CONFIG = SchemathesisConfig.from_dict(
     {
