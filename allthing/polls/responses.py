@@ -1,13 +1,17 @@
 """Responses made of prepared bytes: what a reader has already is not sent again."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Response, request
+from werkzeug.datastructures import Headers as WerkzeugHeaders
 
 from allthing.cache import CachedRead
 from allthing.web.typed_views import JSON
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 Headers = list[tuple[str, str]]
 
@@ -19,6 +23,13 @@ STALE_HEADERS = [("Cache-Control", "no-store"), ("Warning", '110 - "Response is 
 CACHED = b'{"cached":true,'
 COMPUTED = b'{"cached":false,'
 STALE = b'{"cached":true,"stale":true,'
+
+
+class PreparedResponse(Response):
+    """A response with a body, whose headers are complete as they are: nothing is left to derive."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> WerkzeugHeaders:  # noqa: ARG002
+        return self.headers
 
 
 def cacheable_body(data: Any) -> bytes:
@@ -44,13 +55,13 @@ def conditional_response(read: CachedRead, body: bytes, headers: Headers) -> Res
     value = read.value
     if read.is_stale:
         age = str(round(time.monotonic() - value.computed_at))
-        return Response(body, headers=[*headers, *STALE_HEADERS, ("Age", age)])
+        return PreparedResponse(body, headers=[*headers, *STALE_HEADERS, ("Age", age)])
     # The bytes also tell whether they were cached, so the tag is that of the data: a weak one.
     cache_headers = [("ETag", f'W/"{value.etag}"'), ("Cache-Control", "no-cache")]
     if_none_match: str | None = request.environ.get("HTTP_IF_NONE_MATCH")
     if if_none_match is not None and matches(if_none_match, value.etag):
         return Response(status=304, headers=cache_headers)
-    return Response(body, headers=[*headers, *cache_headers])
+    return PreparedResponse(body, headers=[*headers, *cache_headers])
 
 
 def matches(if_none_match: str, etag: str) -> bool:

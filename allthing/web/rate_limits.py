@@ -6,6 +6,7 @@ nothing.
 
 import functools
 from collections.abc import Callable
+from contextvars import ContextVar
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -46,7 +47,25 @@ def identify_request() -> str:
     return request.endpoint or "unknown"
 
 
-limiter = Limiter(
+_context: ContextVar[Any] = ContextVar("rate_limits")  # of this thread's requests
+
+
+class RequestLimiter(Limiter):
+    """Flask-Limiter, but its context, asked for seven times a request, is not looked for anew.
+
+    One serves all requests of a thread, since Flask-Limiter resets it when a request ends.
+    """
+
+    @property
+    def context(self) -> Any:
+        context = _context.get(None)
+        if context is None:
+            context = super().context
+            _context.set(context)
+        return context
+
+
+limiter = RequestLimiter(
     client_network,
     default_limits=[Limit(global_rate, scope="global", shared=True)],
     storage_uri=f"{rate_limit_storage.SCHEME}://",

@@ -248,6 +248,17 @@ def test_which_limits_a_view_has_is_found_out_once(make_app: AppFactory) -> None
     assert app.extensions["rate_limit_lookups"] == found
 
 
+def test_context_of_the_limits_serves_the_next_request_as_new(make_app: AppFactory) -> None:
+    app = make_app(global_rate_limit="2 per minute")
+    assert ask(app, "/", 3) == [200, 200, 429]
+    with app.test_request_context():
+        context = limiter.context
+        assert (context.view_rate_limit, context.view_rate_limits) == (None, [])
+    ask(app, "/", 1)
+    with app.test_request_context():
+        assert limiter.context is context
+
+
 def test_a_key_says_how_many_requests_it_allows() -> None:
     for limit in parse_many("7 per minute; 30 per 5 hours; 1000 per day"):
         assert limit_in(limit.key_for("2001:db8::/64", "global")) == limit.amount
