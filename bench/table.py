@@ -113,7 +113,7 @@ def today(contest: Contest) -> list[Row]:
         }
     )
     return [
-        divided("GET today ÷ bare Flask", taken["today"], taken["flask"], 0.70, 0.90),
+        divided("GET today ÷ bare Flask", taken["today"], taken["flask"], 0.75, 0.90),
         divided("GET today, 304 ÷ bare Flask's 200", taken["unchanged"], taken["flask"]),
         divided("GET today ÷ bare Flask in our worker", taken["today"], taken["in our worker"]),
         divided("GET today ÷ raw WSGI", taken["today"], taken["raw"]),

@@ -3,7 +3,6 @@
 import functools
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,17 +48,16 @@ class Visitor:
         """
         if key is not None and not self.is_known:
             self.token = pseudonym(poll_id, "token", key)
-        voter = Voter(
+        country = region = None
+        if settings().trusted_proxies:
+            country = place_header("HTTP_CF_IPCOUNTRY", 2)
+            region = place_header("HTTP_CF_REGION_CODE", 32) or place_header("HTTP_CF_REGION", 32)
+        return Voter(
             token=self.token,
             address=client_network(),
             user_agent=request.environ.get("HTTP_USER_AGENT", ""),
-        )
-        if not settings().trusted_proxies:
-            return voter
-        return replace(
-            voter,
-            country=place_header("cf-ipcountry", 2),
-            region=place_header("cf-region-code", 32) or place_header("cf-region", 32),
+            country=country,
+            region=region,
         )
 
 
@@ -124,9 +122,10 @@ def cookie_attributes(domain: str, secure: bool) -> str:
     return empty.removeprefix(f"{COOKIE}=")
 
 
-def place_header(header: str, max_length: int) -> str | None:
-    """Return a place header of a trusted proxy; None if it makes no sense."""
-    value = request.headers.get(header, "")
+def place_header(name: str, max_length: int) -> str | None:
+    """Return a place header of a trusted proxy, named as in WSGI; None if it makes no sense."""
+    # Not of `request.headers`: they raise and catch an error for each header that is missing.
+    value: str = request.environ.get(name, "")
     return (
         value if value.isascii() and value.isprintable() and 0 < len(value) <= max_length else None
     )
@@ -137,8 +136,9 @@ def require_allowed_page() -> None:
 
     Raises `Forbidden`.
     """
-    page = request.headers.get("Origin") or origin_of(request.headers.get("Referer"))
-    cross_site = request.headers.get("Sec-Fetch-Site") == "cross-site"
+    environ = request.environ
+    page = environ.get("HTTP_ORIGIN") or origin_of(environ.get("HTTP_REFERER"))
+    cross_site = environ.get("HTTP_SEC_FETCH_SITE") == "cross-site"
     if cross_site or (page is not None and not origin_is_allowed(page)):
         raise Forbidden("votes from this page are not accepted")
 

@@ -1,4 +1,4 @@
-"""The Redis client, and the only room that knows Redis. It holds hints; it may fail at will.
+"""The Redis client, and the only package that knows Redis. It holds hints; it may fail at will.
 
 Every function answers within `REDIS_TIMEOUT`, and at once while Redis is away; none of them raises.
 """

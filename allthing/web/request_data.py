@@ -100,8 +100,8 @@ def read_query(model: type[Model]) -> Model:
 
 def read_headers(model: type[Model]) -> Model:
     """Read what `model` names of the request's headers; one that is not as it says is a 400."""
-    sent = {name: request.headers.get(name) for name in names_of(model)}
-    values = {name: value for name, value in sent.items() if value is not None}
+    environ = request.environ  # `headers` raises and catches an error for each one that is missing
+    values = {name: environ[key] for name, key in wsgi_names(model).items() if key in environ}
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -111,6 +111,12 @@ def read_headers(model: type[Model]) -> Model:
 @cache
 def names_of(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+@cache
+def wsgi_names(model: type[BaseModel]) -> dict[str, str]:
+    """Return the keys in the WSGI environment of the headers that a model names."""
+    return {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names_of(model)}
 
 
 def validate(model: type[Model], value: object) -> Model:
