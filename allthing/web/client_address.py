@@ -6,6 +6,8 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from allthing.config import settings
+
 SUBSCRIBER_BYTES = 8  # of an IPv6 address: a /64 is one subscriber
 INTERFACE_BYTES = bytes(16 - SUBSCRIBER_BYTES)
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"  # of an IPv4 address mapped into IPv6
@@ -34,11 +36,22 @@ def network_of(packed: bytes) -> str:
 
 def packed_client_address() -> bytes:
     """Return the client's address in network order; every request asks, so no object is made."""
-    environ = request.environ
-    address = packed(environ.get("REMOTE_ADDR"))
+    address = packed(forwarded_address())
     if address is None:
-        address = packed(environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR"))
+        address = packed(request.environ.get("REMOTE_ADDR"))
     return NO_ADDRESS if address is None else address
+
+
+def forwarded_address() -> str | None:
+    """Return what the outermost trusted proxy put down as its peer; None if it has not come so far.
+
+    `ProxyFix` reads the header by its grammar, in which what a client sent can swallow what comes
+    after it: an unclosed quote. A proxy adds a comma and an address, whatever it got.
+    """
+    trusted_proxies = settings().trusted_proxies
+    forwarded = request.environ.get("HTTP_X_FORWARDED_FOR", "") if trusted_proxies else ""
+    addresses = forwarded.rsplit(",", trusted_proxies)
+    return addresses[-trusted_proxies] if len(addresses) >= trusted_proxies else None
 
 
 def packed(text: str | None) -> bytes | None:
@@ -54,8 +67,7 @@ def packed(text: str | None) -> bytes | None:
 
 
 def init_app(app: Flask) -> None:
-    trusted_proxies = app.extensions["settings"].trusted_proxies
-    if trusted_proxies:
+    if app.extensions["settings"].trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask's documented way
-            app.wsgi_app, x_for=trusted_proxies, x_proto=1, x_host=0
+            app.wsgi_app, x_for=0, x_proto=1, x_host=0
         )

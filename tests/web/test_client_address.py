@@ -56,6 +56,10 @@ def test_nobody_chooses_their_address_without_trusted_proxies(app: Flask) -> Non
         (1, "2001:DB8:0::0001", "2001:db8::1"),
         (1, "fe80::1%eth0", "fe80::1"),
         (1, "::ffff:10.0.0.1", "10.0.0.1"),
+        (1, '", 10.0.0.1', "10.0.0.1"),  # by the header's grammar the quote has no end
+        (1, '"9.9.9.9, 10.0.0.1', "10.0.0.1"),
+        (2, '6.6.6.6, "x, 9.9.9.9, 10.0.0.1', "9.9.9.9"),
+        (2, r'"\", 9.9.9.9, 10.0.0.1', "9.9.9.9"),
     ],
 )
 def test_address_is_the_one_that_the_outermost_trusted_proxy_saw(
