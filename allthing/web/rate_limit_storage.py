@@ -31,9 +31,9 @@ MAX_CLIENTS = 50_000  # of a window, some 10 MB
 LOCKS = 64  # of a window
 SLOTS = 16_384  # clients that share one only make Redis be asked more often
 
-# For each slot the window in which some worker of this machine asks Redis; then all do, or those
-# that have not seen the client of late would let it go on. Made at import, so that gunicorn's
-# workers inherit one and the same memory.
+# For each slot the end of the window, in seconds since the epoch, until which some worker of this
+# machine asks Redis; then all do, or those that have not seen the client of late would let it go
+# on. Made at import, so that gunicorn's workers inherit one and the same memory.
 _asking = memoryview(mmap.mmap(-1, SLOTS * 8)).cast("Q")
 
 
@@ -88,15 +88,16 @@ class FixedWindow:
         """Count a request; return how many there were, beyond the limit without counting more."""
         slot = slot_of(key)
         number = self._begin()
+        end = (number + 1) * self.seconds
         count = self._counts.get(key) or self._add(key)
         with self._locks[slot % LOCKS]:
             hits = count.total + 1
             if hits > count.limit:
                 return hits
             if hits > count.limit * ASK_FROM:
-                _asking[slot] = number
+                _asking[slot] = max(_asking[slot], end)
             must_report = count.unreported >= count.limit // UNREPORTED_PART
-            if not ((_asking[slot] == number or must_report) and redis_is_available()):
+            if not ((_asking[slot] >= end or must_report) and redis_is_available()):
                 count.unreported += 1
                 self._unreported[key] = count
                 return hits
@@ -177,7 +178,7 @@ class Windows:
     def of(self, seconds: int) -> FixedWindow:
         window = self.by_seconds.get(seconds)
         if window is None:
-            redis_state()  # Redis is known before we count, and the sync begins
+            redis_state()  # waits for the first try to reach Redis, and the sync begins
             with self._lock:
                 window = self.by_seconds.setdefault(seconds, FixedWindow(seconds))
         return window

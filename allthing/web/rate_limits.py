@@ -43,8 +43,11 @@ def vote_rate() -> str:
 
 
 def identify_request() -> str:
-    """Return the endpoint; Flask-Limiter would count nothing where there is none, as for a 404."""
-    return request.endpoint or "unknown"
+    """Return the endpoint; Flask-Limiter would count nothing where there is none, as for a 404.
+
+    OPTIONS reaches no view, so it is counted with all else: votes' limit counts their POST only.
+    """
+    return "unknown" if request.method == "OPTIONS" else request.endpoint or "unknown"
 
 
 _context: ContextVar[Any] = ContextVar("rate_limits")  # of this thread's requests
