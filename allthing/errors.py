@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, jsonify
 from sqlalchemy import exc
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 RETRY_AFTER_SECONDS = 2  # that a client should wait where we can't serve
 
@@ -107,6 +107,8 @@ def handle_problem(error: Problem) -> Response:
 
 def handle_http_exception(error: HTTPException) -> Response:
     """Keep the status and headers (Allow, Retry-After…) of an HTTP error, not its HTML."""
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
+        return handle_unexpected(error.original_exception)  # raised by an after-request hook
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     return problem_response(error.code or 500, error.description or error.name, headers)
 
