@@ -4,6 +4,7 @@ All of it goes through `logging`, so handlers and filters that an operator adds 
 """
 
 import atexit
+import json
 import logging
 import os
 import time
@@ -21,6 +22,7 @@ from flask.wrappers import Response
 
 STDERR = 2
 GATHER_SECONDS = 0.1  # queued lines are written together this often
+MAX_LINES = 1_000  # that are held back to be written together
 MAX_QUEUED = 50_000  # records, should nobody read what we write; the next ones are dropped
 STANDARD_FIELDS = tuple(vars(logging.makeLogRecord({})))  # of a record, in their order
 FORMATTED_FIELDS = {"message", "asctime"}  # which formatters add
@@ -64,7 +66,10 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str)
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS)
+        except TypeError:  # half a surrogate pair, or a number beyond 64 bits
+            return json.dumps(line, default=str, skipkeys=True).encode()
 
 
 class BoundedQueueHandler(QueueHandler):
@@ -113,22 +118,32 @@ class GatheringListener(QueueListener):
             self._lines.append(self._formatter.format_bytes(record) + b"\n")
         except Exception:  # noqa: BLE001  # what can't be written must not end the thread
             logging.Handler().handleError(record)
+        if len(self._lines) >= MAX_LINES:
+            self.flush()
 
     def flush(self) -> None:
-        """Write pieces of whole lines, which a pipe does not mingle with those of other workers."""
+        """Write pieces of whole lines, which a pipe does not mingle with those of other workers.
+
+        A line that is longer than a pipe takes at once is a piece by itself.
+        """
         with suppress(OSError):  # nobody reads it any more, or the disk is full
             piece = b""
             for line in self._lines:
-                if len(piece) + len(line) > PIPE_BUF:
-                    os.write(STDERR, piece)
+                if piece and len(piece) + len(line) > PIPE_BUF:
+                    write_all(piece)
                     piece = b""
                 piece += line
-            os.write(STDERR, piece)
+            write_all(piece)
         self._lines.clear()
 
     def stop(self) -> None:
         super().stop()
         self.flush()
+
+
+def write_all(data: bytes) -> None:
+    while data:
+        data = data[os.write(STDERR, data) :]
 
 
 def write_in_background() -> None:

@@ -1,7 +1,9 @@
 """The log: a line of JSON for each request, and none is lost at an orderly end."""
 
+import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from flask.testing import FlaskClient
 from gunicorn.config import Config
 
 from allthing.runtime.gunicorn_worker import Logger
+from allthing.runtime.logs import MAX_LINES, GatheringListener, JsonFormatter
 from tests.support.served import WORKERS, served
 
 CROWD = 8
@@ -69,3 +72,27 @@ def test_gunicorn_makes_up_no_line_of_its_own() -> None:
     config.set("accesslog", "-")
 
     Logger(config).access(None, None, {}, None)  # it would look into request and response
+
+
+@pytest.mark.parametrize(
+    "value", [2**64, "half a pair \ud83c", {1: "a", (2, 3): "b"}, float("nan"), object], ids=repr
+)
+def test_a_record_is_written_whatever_it_holds(value: object) -> None:
+    record = logging.makeLogRecord({"levelname": "INFO", "msg": "said", "extra": value})
+
+    line = json.loads(JsonFormatter().format(record))
+
+    assert (line["level"], line["message"], "extra" in line) == ("INFO", "said", True)
+
+
+def test_lines_are_written_whole_and_none_is_held_back_for_long(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    listener = GatheringListener(SimpleQueue())
+    texts = ["x" * 100_000, *map(str, range(MAX_LINES - 1))]
+
+    for text in texts:
+        listener.handle(logging.makeLogRecord({"msg": text}))
+
+    lines = capfd.readouterr().err.splitlines()
+    assert [json.loads(line)["message"] for line in lines] == texts
