@@ -21,6 +21,7 @@ from allthing.admin import (
     templates,
 )
 from allthing.admin.audit import (
+    READING_METHODS,
     REFUSED_KEY,
     Audited,
     audited_view,
@@ -74,11 +75,13 @@ def commit_with_audit(response: Response) -> Response:
     what = audited_view(current_app, request.endpoint)
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         what = Audited(REFUSED_KEY, what.entity_type if what else None)
-    if what is None or "admin" not in g:  # a read, or refused before it was authenticated
+    elif request.method in READING_METHODS:  # OPTIONS comes to changing views as well
+        what = None
+    if what is None or "admin" not in g:  # the latter was refused before it was authenticated
         return response
     if response.status_code < HTTPStatus.BAD_REQUEST:
         try:
-            log_admin_action(g.admin, what, requested_change())
+            log_admin_action(g.admin, what, requested_change(what))
             db.session.commit()
         except SQLAlchemyError:
             log.exception("an admin action could not be audited", extra={"action": what.action})
@@ -93,10 +96,8 @@ def record_refusal(what: Audited, response: Response) -> None:
     """Write the row of a failure by itself; if even that fails, the log has to do."""
     db.session.rollback()
     detail = f"{response.status_code} {(response.get_json(silent=True) or {}).get('detail', '')}"
-    change = requested_change()
-    change.changes = None
     try:
-        log_admin_action(g.admin, what, change, error=detail)
+        log_admin_action(g.admin, what, requested_change(what), error=detail)
         db.session.commit()
     except SQLAlchemyError:
         db.session.rollback()

@@ -76,14 +76,14 @@ def log_admin_action(
     )
 
 
-def requested_change() -> Change:
+def requested_change(what: Audited) -> Change:
     """Return the change this request recorded, with the entity of the path if it got no further.
 
     What comes out of the path is kept percent-encoded: it may hold what can't be stored.
     """
     change = recorded_change()
-    path_ids = list((request.view_args or {}).values())
-    if change.entity_id is None and path_ids:
-        change.entity_id = quote(str(path_ids[0]))
+    named = (request.view_args or {}).get(f"{what.entity_type}_id")
+    if change.entity_id is None and named is not None:
+        change.entity_id = quote(str(named))
     change.details |= {"method": request.method, "path": quote(request.path)[:256]}
     return change

@@ -108,9 +108,7 @@ def run_audited(
         raise
     except (Exception, KeyboardInterrupt) as fault:
         db.session.rollback()
-        change = commanded_change(entity_id)
-        change.changes = None
-        log_admin_action(g.admin, what, change, error=describe_fault(fault))
+        log_admin_action(g.admin, what, commanded_change(entity_id), error=describe_fault(fault))
         db.session.commit()
         raise
     return output

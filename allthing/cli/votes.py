@@ -138,14 +138,13 @@ def cast_all(instance_id: str, ballots: Sequence[Sequence[str]]) -> None:
     hidden = len(ballots) <= LONG_RUN or not sys.stderr.isatty()
     progress = click.progressbar(ballots, label="casting", file=sys.stderr, hidden=hidden)
     stand = 0
-    record_change(instance_id, details=counts(stand, ballots))
     try:
         with progress as remaining:
             for number, choices in enumerate(remaining):
                 if number % BATCH == 0:
+                    record_change(instance_id, details=counts(number, ballots))
                     db.session.commit()
                     stand = number
-                    record_change(instance_id, details=counts(stand, ballots))
                     begin_batch(instance_id)
                 token = secrets.token_urlsafe()
                 voter = Voter(token=token, address=token, user_agent="flask test-vote")

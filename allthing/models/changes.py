@@ -1,7 +1,7 @@
 """What a transaction changes, told by the rule that changes it, for the audit row beside it.
 
 It stands with the session, not with a request: whoever commits the change, the admin blueprint or
-a command, asks for it here.
+a command, asks for it here. What is rolled back is forgotten, like the change itself.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_jsonable_python
-from sqlalchemy import inspect
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import Session
 
 from allthing.database import Base, db
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SESSION_KEY = "recorded_change"
+COMMITTED_KEY = "committed_change"
 OPTION_FIELDS = ("id", "label", "sortOrder")
 
 Values = Mapping[str, Any]
@@ -51,6 +53,18 @@ def recorded_change() -> Change:
     """Return what was recorded last in this session; an empty `Change` if nothing was."""
     change: Change = db.session.info.get(SESSION_KEY) or Change()
     return change
+
+
+@event.listens_for(Session, "after_commit")
+def keep_committed_change(session: Session) -> None:
+    if SESSION_KEY in session.info and not session.in_nested_transaction():
+        session.info[COMMITTED_KEY] = session.info[SESSION_KEY]
+
+
+@event.listens_for(Session, "after_rollback")
+def forget_rolled_back_change(session: Session) -> None:
+    if not session.in_nested_transaction():
+        session.info[SESSION_KEY] = session.info.get(COMMITTED_KEY)
 
 
 def difference(before: Values | None, after: Values | None) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from allthing.admin import categories
 from allthing.admin.audit import READING_METHODS, audited, audited_view, require_audited_views
 from allthing.database import db, find
 from allthing.models import PollCategory
+from allthing.models.changes import record_change, recorded_change
 from tests.conftest import ADMIN_KEY
 from tests.support.api import Admin, Polls
 from tests.support.examples import EXAMPLES
@@ -100,6 +101,19 @@ def test_every_refusal_leaves_exactly_one_row_and_nothing_else(
             assert row["action"] == audited_view(app, request.endpoint).action
             assert row["adminKeyHash"] == hashlib.sha256(ADMIN_KEY.encode()).hexdigest()
             assert response.json["detail"] in row["errorMessage"]
+            of_this_kind = f"{row['entityType']}_id" in request.rule.arguments
+            assert (row["entityId"] is not None) is of_this_kind, request
+
+
+def test_options_changes_nothing_and_leaves_no_row(app: Flask, admin: Admin, polls: Polls) -> None:
+    walked = admin_requests(app, store(polls))
+    before, rows = contents(app), audit_rows(app)
+
+    for request in walked:
+        answer = admin.call("OPTIONS", request.path().removeprefix("/admin"))
+        assert (answer.status_code, "OPTIONS" in answer.headers["Allow"]) == (200, True), request
+
+    assert (contents(app), audit_rows(app)) == (before, rows)
 
 
 def test_a_changing_route_without_an_action_stops_the_app_at_start() -> None:
@@ -123,7 +137,21 @@ def test_a_fault_of_ours_undoes_the_change_and_is_audited(
     assert response.json["status"] == 500
     row = admin.audit()[0]
     assert (row["success"], row["entityId"]) == (False, category["id"])
+    assert (row["changes"], "createdCount" in row["metadata"]) == (None, False)
     assert admin.done("GET", "/categories")["categories"][0]["name"] == "Food"
+
+
+def test_what_is_rolled_back_is_recorded_no_more(app: Flask) -> None:
+    with app.app_context():
+        for entity_id, rest in (("first", db.session.rollback), ("second", db.session.commit)):
+            db.session.execute(text("SELECT 1"))
+            record_change(entity_id)
+            rest()
+        db.session.execute(text("SELECT 1"))
+        record_change("third")
+        db.session.rollback()
+
+        assert recorded_change().entity_id == "second"
 
 
 def half_done_view() -> Callable[..., str]:
@@ -131,6 +159,7 @@ def half_done_view() -> Callable[..., str]:
     def view(category_id: str) -> str:
         find(PollCategory, category_id).name = "Half done"
         db.session.flush()
+        record_change(category_id, before={"name": 1}, details={"createdCount": 1})
         raise ZeroDivisionError
 
     return view

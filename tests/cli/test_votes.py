@@ -7,11 +7,12 @@ import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
 
 from allthing.cli import votes
 from allthing.database import db
-from allthing.models import VoteBallot
+from allthing.models import AdminAuditLog, VoteBallot
 from allthing.runtime import clock
 from tests.conftest import AppFactory
 from tests.support.api import Json, Polls
@@ -170,6 +171,28 @@ def test_a_refusal_on_the_way_says_how_many_votes_stand(
     )
     (row,) = polls.admin.audit(action="test_votes_cast")
     assert (row["success"], row["metadata"]["castCount"]) == (False, stand)
+
+
+def test_a_last_commit_that_fails_counts_only_what_stands(
+    app: Flask, runner: FlaskCliRunner, polls: Polls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll = polls.open()
+    monkeypatch.setattr(votes, "BATCH", 5)
+
+    def fail(session: Session) -> None:
+        if any(isinstance(added, AdminAuditLog) and added.success for added in session.new):
+            raise ZeroDivisionError
+
+    event.listen(Session, "before_commit", fail)
+    try:
+        status, _ = cast(runner, poll, "--count", "12")
+    finally:
+        event.remove(Session, "before_commit", fail)
+
+    (row,) = polls.admin.audit(action="test_votes_cast")
+    assert (status, row["success"]) == (1, False)
+    assert (row["entityId"], row["metadata"]["castCount"]) == (poll["pollId"], 10)
+    assert len(rankings(app, poll)) == 10
 
 
 def test_each_test_vote_has_its_own_address_too(

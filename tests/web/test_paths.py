@@ -96,7 +96,8 @@ class TestPaths:
             request.send(app.test_client(), path=request.path(**names))
             rows = admin.audit(limit=200, success="false")
             assert len(rows) == known + 1, str(request)
-            assert 0 < len(rows[0]["entityId"]) <= 36
+            assert len(rows[0]["entityId"] or "") <= 36
+            assert 0 < len(rows[0]["metadata"]["path"]) <= 256
 
     @pytest.mark.parametrize(
         "misspell",
