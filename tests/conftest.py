@@ -19,6 +19,7 @@ from tests.support.servers import postgres_server, redis_server
 
 ROOT = Path(__file__).parent.parent
 ADMIN_KEY = "tests-admin-key-0123456789"
+UNLIMITED = "1000000 per minute"
 SECRET_KEY = "tests-secret-key-0123456789-0123456789"
 
 AppFactory = Callable[..., Flask]
@@ -72,9 +73,9 @@ def settings_of_tests(database_url: str, redis_url: str) -> dict[str, Any]:
         "redis_url": redis_url,
         "secret_key": SECRET_KEY,
         "admin_key": ADMIN_KEY,
-        "global_rate_limit": "1000000 per minute",
-        "vote_rate_limit": "1000000 per minute",
-        "admin_rate_limit": "1000000 per minute",
+        "global_rate_limit": UNLIMITED,
+        "vote_rate_limit": UNLIMITED,
+        "admin_rate_limit": UNLIMITED,
         "export_min_ballots": 1,
         "redis_timeout": 1.0,  # a busy machine is not a sick Redis
     }

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from allthing.database import Base, db
 from tests.support.api import Admin, Json, Polls, today
 from tests.support.queries import engine_of, statements
-from tests.support.under_way import commit_when_waited_for, vote_under_way
+from tests.support.uncommitted_votes import commit_when_waited_for, uncommitted_vote
 
 GREENS = [{"label": "Kale"}, {"label": "Chard"}]
 RANKED = {"pollType": "RANKED", "options": ("Leek", "Pea", "Corn")}
@@ -119,7 +119,7 @@ def test_a_vote_under_way_is_waited_for_and_deleted_as_well(
     polls: Polls, admin: Admin, app: Flask
 ) -> None:
     poll = polls.open()
-    with ThreadPoolExecutor(1) as pool, vote_under_way(app, poll) as vote:
+    with ThreadPoolExecutor(1) as pool, uncommitted_vote(app, poll) as vote:
         deleting = pool.submit(delete, admin, poll["templateId"])
         commit_when_waited_for(app, vote)
 

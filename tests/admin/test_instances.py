@@ -7,7 +7,7 @@ from flask import Flask
 
 from tests.conftest import AppFactory
 from tests.support.api import Admin, Json, Polls, today
-from tests.support.under_way import commit_when_waited_for, vote_under_way
+from tests.support.uncommitted_votes import commit_when_waited_for, uncommitted_vote
 
 
 def instance(admin: Admin, instance_id: str) -> Json:
@@ -205,7 +205,7 @@ class TestReplacing:
         self, polls: Polls, admin: Admin, app: Flask
     ) -> None:
         poll = polls.open()
-        with ThreadPoolExecutor(1) as pool, vote_under_way(app, poll) as vote:
+        with ThreadPoolExecutor(1) as pool, uncommitted_vote(app, poll) as vote:
             replacing = pool.submit(replace, admin, poll)
             commit_when_waited_for(app, vote)
             replacing.result()

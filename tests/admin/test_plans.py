@@ -90,7 +90,7 @@ class TestUpsert:
         self, admin: Admin, template: Json, app: Flask, put: Callable[..., Json], fields: list
     ) -> None:
         with ThreadPoolExecutor(8) as pool, app.app_context():
-            find(PollTemplate, template["id"], lock="change")
+            find(PollTemplate, template["id"], lock="update")
             answers = [pool.submit(put, admin, template["id"], DAY, *fields) for _ in range(8)]
             wait_for_waiting(8)
             db.session.rollback()

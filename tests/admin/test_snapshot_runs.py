@@ -9,7 +9,7 @@ from tests.conftest import AppFactory
 from tests.support.api import Admin, Json, Polls
 from tests.support.queries import engine_of, statements
 from tests.support.snapshots import closed, lose_ballots, lose_snapshots, shown, take, versions
-from tests.support.under_way import vote_under_way
+from tests.support.uncommitted_votes import uncommitted_vote
 
 RANKED = {"pollType": "RANKED", "options": ("Leek", "Pea", "Corn")}
 RUNS = ("create-missing", "regenerate", "create-for-active")
@@ -220,6 +220,6 @@ def test_snapshots_of_open_polls_and_votes_under_way_do_not_wait_for_each_other(
     polls: Polls, admin: Admin, app: Flask
 ) -> None:
     poll = polls.open()
-    with vote_under_way(app, poll):
+    with uncommitted_vote(app, poll):
         assert run(admin, "create-for-active")["createdCount"] == 1
         assert take(admin, poll)["version"] == 1

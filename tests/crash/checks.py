@@ -1,4 +1,4 @@
-"""What was acknowledged, held against what is stored and shown; a sentence per fault."""
+"""What was acknowledged, held against what is stored and shown; a sentence per violation."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -48,15 +48,15 @@ class Stored:
         return cls(states, dict(ballots), counts, tallies, dict(snapshots), audited)
 
 
-def faults(deployment: Deployment, journal: Journal) -> list[str]:
+def violations(deployment: Deployment, journal: Journal) -> list[str]:
     """Return all that is wrong; nothing, if the app keeps its promises."""
     stored = Stored.read(deployment)
     return [
         *journal.unexpected,
         *(
-            f"{case.voter_id} {fault}"
+            f"{case.voter_id} {violation}"
             for case in journal.cases
-            for fault in faults_of_case(case, stored)
+            for violation in violations_of_case(case, stored)
         ),
         *unknown_ballots(journal, stored),
         *inconsistent_polls(journal, stored),
@@ -64,7 +64,7 @@ def faults(deployment: Deployment, journal: Journal) -> list[str]:
     ]
 
 
-def faults_of_case(case: Case, stored: Stored) -> Iterator[str]:
+def violations_of_case(case: Case, stored: Stored) -> Iterator[str]:
     """Say what is wrong with one voter's ballot in one poll, or with what was told of it."""
     poll = case.poll["pollId"]
     status, last_day = stored.polls.get(poll, ("LOST", date.min))

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import flask_migrate
 import psycopg2
 from flask import Flask
 
-from allthing import create_app
-from allthing.config import Settings
-from tests.conftest import ADMIN_KEY, ROOT, SECRET_KEY, dispose
+from tests.conftest import SECRET_KEY, UNLIMITED
 from tests.crash.http_client import HTTPClient
 from tests.crash.zone import write_zone
 from tests.support.postgres import PostgresServer
+from tests.support.prepared import prepared, settings_for
 from tests.support.redis_server import RedisServer
 from tests.support.served import ServedApp, served
 from tests.support.servers import postgres_server, redis_server
@@ -30,7 +28,6 @@ SECRETS_BEING_ROTATED = [
     {"secret_key": OTHER_SECRET_KEY, "secret_key_fallbacks": SECRET_KEY},
 ]
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-UNLIMITED = "1000000 per minute"
 
 
 @dataclass(frozen=True)
@@ -86,24 +83,14 @@ def deploy(
     `replicas` are the settings in which they differ; `app` is what gunicorn serves.
     """
     database_url = postgres.create_database("crash")
-    settings: dict[str, Any] = {
-        "database_url": database_url,
-        "redis_url": redis.url,
-        "admin_key": ADMIN_KEY,
-        "global_rate_limit": UNLIMITED,
-        "vote_rate_limit": UNLIMITED,
-        "admin_rate_limit": UNLIMITED,
-        "cache_ttl": 1,
-    }
-    local_app = create_app(Settings(**settings, **ONE_SECRET[0], _env_file=None))
-    with local_app.app_context():
-        flask_migrate.upgrade(directory=str(ROOT / "migrations"))
-    dispose(local_app)
-    now = time.time()
-    zone, days = write_zone(folder, *(round(now + seconds) for seconds in midnights))
+    settings = settings_for(
+        database_url, redis_url=redis.url, admin_rate_limit=UNLIMITED, cache_ttl=1
+    )
     with ExitStack() as stack:
-        stack.callback(dispose, local_app)
-        apps = [stack.enter_context(served(app, **settings, **days, **each)) for each in replicas]
+        local_app = stack.enter_context(prepared(settings))
+        now = time.time()
+        zone, days = write_zone(folder, *(round(now + seconds) for seconds in midnights))
+        apps = [stack.enter_context(served(app, **settings | days | each)) for each in replicas]
         client = HTTPClient()
         stack.callback(client.close)
         yield Deployment(postgres, redis, apps, database_url, client, local_app, zone)

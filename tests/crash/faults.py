@@ -1,4 +1,4 @@
-"""Accidents: what dies, freezes or is emptied under fire, in an order that a seed decides."""
+"""Faults: what dies, freezes or is emptied under fire, in an order that a seed decides."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.crash.deployment import Deployment
 from tests.support.daemon import Server, StopMode
 from tests.support.redis_server import client
 
-Accident = Callable[[Deployment, Random], None]
+Fault = Callable[[Deployment, Random], None]
 
 
 def kill_a_worker(deployment: Deployment, random: Random) -> None:
@@ -83,7 +83,7 @@ def empty_redis(deployment: Deployment, _random: Random) -> None:
         redis.flushall()
 
 
-ALL: Sequence[Accident] = (
+ALL: Sequence[Fault] = (
     kill_a_worker,
     kill_a_worker,
     kill_all_workers,
@@ -102,18 +102,18 @@ ALL: Sequence[Accident] = (
 
 
 def inject(
-    deployment: Deployment, accidents: Sequence[Accident], seconds: float, random: Random
+    deployment: Deployment, faults: Sequence[Fault], seconds: float, random: Random
 ) -> list[str]:
-    """Let accidents happen for some seconds, and each at least once; return what happened when."""
+    """Let faults happen for some seconds, and each at least once; return what happened when."""
     happened: list[str] = []
     begun = time.monotonic()
-    deck: list[Accident] = []
-    while (moment := time.monotonic() - begun) < seconds or len(happened) < len(accidents):
-        deck = deck or random.sample(accidents, len(accidents))
-        accident = deck.pop()
-        happened.append(f"{moment:5.1f} s  {accident.__name__.replace('_', ' ')}")
+    deck: list[Fault] = []
+    while (moment := time.monotonic() - begun) < seconds or len(happened) < len(faults):
+        deck = deck or random.sample(faults, len(faults))
+        fault = deck.pop()
+        happened.append(f"{moment:5.1f} s  {fault.__name__.replace('_', ' ')}")
         with suppress(psycopg2.OperationalError):  # it is still recovering from the last one
-            accident(deployment, random)
+            fault(deployment, random)
         time.sleep(random.uniform(0.2, 1))
     return happened
 

@@ -26,7 +26,7 @@ class PollList:
         polls = self.polls
         hot = [poll for poll in polls if poll["templateId"] == self.hot_template]
         others = [poll for poll in polls if poll not in hot]
-        return hot + random.sample(others, min(number - len(hot), len(others)))
+        return hot[:number] + random.sample(others, min(number - len(hot[:number]), len(others)))
 
     def refresh(self, port: int) -> None:
         """Ask a replica what it lists; keep what is known if it doesn't say."""

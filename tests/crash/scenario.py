@@ -1,15 +1,15 @@
-"""One scenario: voters, admins and accidents on two replicas, and what is left of it."""
+"""One scenario: voters, admins and faults on two replicas, and what is left of it."""
 
 import time
 from collections.abc import Sequence
 from functools import partial
 from random import Random
 
-from tests.crash import accidents
-from tests.crash.accidents import Accident
+from tests.crash import faults
 from tests.crash.admins import Admin
-from tests.crash.checks import Stored, faults, wrong_results_shown
+from tests.crash.checks import Stored, violations, wrong_results_shown
 from tests.crash.deployment import Deployment
+from tests.crash.faults import Fault
 from tests.crash.journal import Journal, Outcome
 from tests.crash.poll_list import PollList
 from tests.crash.threads import ThreadGroup
@@ -21,7 +21,7 @@ STALE_SECONDS = 5.0  # so long an answer may be late, with all servers well
 
 
 class Scenario:
-    """Voters, admins and accidents, for some seconds, and what is left."""
+    """Voters, admins and faults, for some seconds, and what is left."""
 
     def __init__(self, deployment: Deployment, seed: str) -> None:
         self.deployment = deployment
@@ -35,12 +35,12 @@ class Scenario:
             )
             for number in range(ADMINS)
         ]
-        self.accidents: list[str] = []
+        self.injected: list[str] = []
 
     def random_for(self, name: str) -> Random:
         return Random(f"{self.seed} {name}")
 
-    def run(self, seconds: float, hazards: Sequence[Accident] = accidents.ALL) -> None:
+    def run(self, seconds: float, kinds: Sequence[Fault] = faults.ALL) -> None:
         """Let all that may happen happen; then let every voter get an answer."""
         self.admins[0].open_first_polls()
         with ThreadGroup() as threads:
@@ -52,24 +52,24 @@ class Scenario:
                     for voter in range(VOTERS)
                 ),
             )
-            random = self.random_for("accidents")
-            self.accidents = accidents.inject(self.deployment, hazards, seconds, random)
+            random = self.random_for("faults")
+            self.injected = faults.inject(self.deployment, kinds, seconds, random)
 
     def check(self) -> list[str]:
         """Say what is wrong, also after those who left without an answer have come again."""
-        found = self.faults() + self._retry_in_doubt() + self.faults()
+        found = self.violations() + self._retry_in_doubt() + self.violations()
         late = time.monotonic() + STALE_SECONDS
         while (wrong := wrong_results_shown(self.deployment)) and time.monotonic() < late:
             time.sleep(0.1)
         return list(dict.fromkeys(found + wrong))
 
-    def faults(self) -> list[str]:
+    def violations(self) -> list[str]:
         """Say what is wrong as things stand."""
-        return faults(self.deployment, self.journal)
+        return violations(self.deployment, self.journal)
 
     def report(self, found: list[str]) -> str:
-        """Return all that one wants to know of a scenario in which faults were found."""
-        return "\n".join([str(self), *self.accidents, *found])
+        """Return all that one wants to know of a scenario that violated a promise."""
+        return "\n".join([str(self), *self.injected, *found])
 
     def _retry_in_doubt(self) -> list[str]:
         """Let those who left without an answer try again; say which answers are wrong."""
@@ -98,5 +98,5 @@ class Scenario:
         return (
             f"crash suite, seed {self.seed}: {self.journal.acknowledged} acknowledged votes"
             f" ({attempts} sent, {unanswered} in doubt), {len(self.journal.closed)} polls closed,"
-            f" {len(self.accidents)} accidents"
+            f" {len(self.injected)} faults"
         )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash import accidents
-from tests.crash.accidents import Accident
+from tests.crash import faults
 from tests.crash.deployment import ONE_SECRET, SECRETS_BEING_ROTATED, deploy, servers
+from tests.crash.faults import Fault
 from tests.crash.scenario import Scenario
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
@@ -33,11 +33,11 @@ ALONE = ONE_SECRET[:1]  # one replica is enough to see what is broken on purpose
 FEWEST_VOTES = 300  # on the busiest machine; an idle one has several thousand
 
 QUICK = [
-    accidents.kill_a_worker,
-    accidents.crash_a_replica,
-    accidents.stop_postgres_at_once,
-    accidents.terminate_backends,
-    accidents.stop_redis,
+    faults.kill_a_worker,
+    faults.crash_a_replica,
+    faults.stop_postgres_at_once,
+    faults.terminate_backends,
+    faults.stop_redis,
 ]
 
 Servers = tuple[PostgresServer, RedisServer]
@@ -109,10 +109,10 @@ def test_suite_sees_a_database_that_forgets_what_it_confirmed(
     with deploy(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE) as here:
         name = here.database_url.rpartition("/")[2]
         here.query(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
-        accidents.terminate_backends(here)
+        faults.terminate_backends(here)
         scenario = Scenario(here, "async")
-        scenario.run(BROKEN_APP_SECONDS, [accidents.kill_postgres] * 4)
-        found = scenario.faults()
+        scenario.run(BROKEN_APP_SECONDS, [faults.kill_postgres] * 4)
+        found = scenario.violations()
 
     assert any("was acknowledged and is lost" in fault for fault in found), found
 
@@ -123,27 +123,27 @@ def test_suite_sees_that_the_unique_keys_are_gone(durable: Servers, tmp_path: Pa
             'ALTER TABLE "voteBallots" DROP CONSTRAINT "uq_voteBallots_instanceId_voterTokenHash"'
         )
         scenario = Scenario(here, "no key")
-        scenario.run(BROKEN_APP_SECONDS, [accidents.kill_a_worker])
-        found = scenario.faults()
+        scenario.run(BROKEN_APP_SECONDS, [faults.kill_a_worker])
+        found = scenario.violations()
 
     assert any("is counted 2 times" in fault for fault in found), found
 
 
 @pytest.mark.parametrize(
-    ("broken", "hazard", "sign"),
+    ("broken", "fault", "sign"),
     [
-        ("answering_before_the_commit", accidents.kill_a_worker, "was acknowledged and is lost"),
-        ("refusing_by_a_flag", accidents.terminate_backends, "and there is none"),
-        ("closing_without_locks", accidents.empty_redis, "the CLOSED result of"),
+        ("answering_before_the_commit", faults.kill_a_worker, "was acknowledged and is lost"),
+        ("refusing_by_a_flag", faults.terminate_backends, "and there is none"),
+        ("closing_without_locks", faults.empty_redis, "the CLOSED result of"),
     ],
 )
 def test_suite_sees_an_app_that_breaks_a_promise(
-    durable: Servers, tmp_path: Path, broken: str, hazard: Accident, sign: str
+    durable: Servers, tmp_path: Path, broken: str, fault: Fault, sign: str
 ) -> None:
     app = f"tests.crash.broken:{broken}()"
     with deploy(*durable, tmp_path, midnights=MIDNIGHTS, replicas=ALONE, app=app) as here:
         scenario = Scenario(here, broken)
-        scenario.run(BROKEN_APP_SECONDS, [hazard] * 4)
-        found = scenario.faults()
+        scenario.run(BROKEN_APP_SECONDS, [fault] * 4)
+        found = scenario.violations()
 
     assert any(sign in fault for fault in found), found

@@ -1,13 +1,13 @@
-"""A world for the faults of a pytest process: one after the other, each healed before the next."""
+"""A deployment that a pytest process breaks: one fault after the other, each healed before."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.contention import DEADLOCK_SECONDS
+from tests.faults.deployment import Deployment, Findings, deploy
+from tests.faults.requirements import TooSlow
 from tests.faults.table import write_table
-from tests.faults.verdict import TooSlow
-from tests.faults.world import Findings, World, world_of
 from tests.support.binaries import REDIS, obtain
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
@@ -19,7 +19,7 @@ GUARDED_DEBUG = 7  # from this version on DEBUG has to be allowed
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Look twice at what was only too slow: the machine may have had something else to do."""
     for item in items:
-        if "world" in getattr(item, "fixturenames", ()):
+        if "deployment" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=[TooSlow.__name__]))
 
 
@@ -52,8 +52,8 @@ def findings(request: pytest.FixtureRequest) -> Iterator[Findings]:
 
 
 @pytest.fixture(scope="session")
-def world(
+def deployment(
     faulty_postgres: PostgresServer, faulty_redis: RedisServer, findings: Findings, is_soak: bool
-) -> Iterator[World]:
-    with world_of(faulty_postgres, faulty_redis, findings, is_soak=is_soak) as world:
-        yield world
+) -> Iterator[Deployment]:
+    with deploy(faulty_postgres, faulty_redis, findings, is_soak=is_soak) as deployment:
+        yield deployment

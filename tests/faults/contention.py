@@ -9,8 +9,8 @@ import psycopg2
 from itsdangerous import URLSafeSerializer
 
 from tests.conftest import SECRET_KEY
+from tests.faults.deployment import Deployment
 from tests.faults.postgres_faults import execute
-from tests.faults.world import World
 from tests.support.api import Json
 
 DEADLOCK_SECONDS = 0.4  # after which PostgreSQL looks for one
@@ -30,18 +30,18 @@ class Timed:
 class OneVoter:
     """A poll beside the one under load, a voter of it, and a session that gets in the way."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
         cookie = URLSafeSerializer(SECRET_KEY, salt="voter-token").dumps({"t": "t" * 32})
         self.headers = {"Cookie": f"vt={cookie!s}"}
 
     def prepare(self) -> None:
-        self.poll: Json = self.world.polls.open(title="Contended")
-        self.session = psycopg2.connect(self.world.settings["database_url"])
+        self.poll: Json = self.deployment.polls.open(title="Contended")
+        self.session = psycopg2.connect(self.deployment.settings["database_url"])
 
     def vote(self) -> Timed:
         begun = time.monotonic()
-        answer = self.world.server.post(
+        answer = self.deployment.server.post(
             f"/polls/{self.poll['pollId']}/vote",
             json={"rankedChoices": [self.poll["options"][0]["optionId"]]},
             headers=self.headers,

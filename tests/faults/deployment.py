@@ -19,7 +19,7 @@ from allthing.config import Settings
 from tests.conftest import ADMIN_KEY, ROOT, SECRET_KEY, dispose
 from tests.faults.load import Order, Sample
 from tests.faults.remote import RemoteApp
-from tests.faults.verdict import (
+from tests.faults.requirements import (
     HEAL_SECONDS,
     NOTICE_SECONDS,
     Recording,
@@ -54,7 +54,7 @@ class Findings:
 
 
 @dataclass
-class World:
+class Deployment:
     """Servers, the app that uses them, and a way to prepare polls; `seconds` a fault lasts."""
 
     postgres: PostgresServer
@@ -93,7 +93,7 @@ class World:
                 lifting = time.monotonic()
             lifted = time.monotonic()
             if not requirement.permanent:
-                self.is_soon_healthy(server)  # the verdict says by how much it was late
+                self.is_soon_healthy(server)  # the requirement says by how much it was late
             time.sleep(AFTER_SECONDS)
         recording = Recording(
             requirement,
@@ -156,9 +156,9 @@ class World:
 
 
 @contextmanager
-def world_of(
+def deploy(
     postgres: PostgresServer, redis: RedisServer, findings: Findings, *, is_soak: bool
-) -> Iterator[World]:
+) -> Iterator[Deployment]:
     """Serve the app on these servers, as shipped; note what happens to it in `findings`.
 
     A trusted proxy names each client's address, so that the limits apply, and refuse nobody.
@@ -174,7 +174,9 @@ def world_of(
     migrate(settings)
     with served("tests.faults.app:app", **settings) as server:
         server.workers()
-        yield World(postgres, redis, server, polls_of(server), settings, seconds, findings, is_soak)
+        yield Deployment(
+            postgres, redis, server, polls_of(server), settings, seconds, findings, is_soak
+        )
 
 
 def migrate(settings: dict[str, Any]) -> None:

@@ -125,7 +125,7 @@ def wrong_answers(recording: Recording) -> Iterable[str]:
     for sample in recording.during():
         allowed = requirement.allowed(sample.endpoint)
         if not recording.is_within(sample):
-            allowed |= NORMAL.allowed(sample.endpoint)  # it saw both worlds
+            allowed |= NORMAL.allowed(sample.endpoint)  # it saw both
         if sample.status not in allowed:
             wrong[sample.endpoint, sample.status, sample.fault] += 1
         elif sample.status == 503 and sample.endpoint != "readyz" and not sample.retry_after:

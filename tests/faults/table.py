@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection, Iterator
 
 from tests.conftest import ROOT
-from tests.faults.verdict import ENDPOINTS, Recording, Requirement
-from tests.faults.world import Findings
+from tests.faults.deployment import Findings
+from tests.faults.requirements import ENDPOINTS, Recording, Requirement
 
 FILE = ROOT / "docs" / "faults.md"
 BROKEN = "broken"  # a connection without an answer

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from allthing.runtime import clock
+from tests.conftest import UNLIMITED
+from tests.faults.deployment import Deployment, polls_of
 from tests.faults.load import address
-from tests.faults.world import World, polls_of
 from tests.support.api import POLL_ZONE, Json, walk
 from tests.support.served import ServedApp, served
 
@@ -55,9 +56,9 @@ def clock_of_app(tmp_path_factory: pytest.TempPathFactory) -> Clock:
 
 
 @pytest.fixture(scope="module")
-def jumping(world: World, clock_of_app: Clock) -> Iterator[ServedApp]:
-    settings = {"test_clock_offset": clock_of_app.file, "global_rate_limit": "1000000 per minute"}
-    with served("tests.faults.app:app", **world.settings | settings) as server:
+def jumping(deployment: Deployment, clock_of_app: Clock) -> Iterator[ServedApp]:
+    settings = {"test_clock_offset": clock_of_app.file, "global_rate_limit": UNLIMITED}
+    with served("tests.faults.app:app", **deployment.settings | settings) as server:
         yield server
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.faults.deployment import Findings, deploy
 from tests.faults.disks import postgres_on_small_disk
-from tests.faults.verdict import Requirement
-from tests.faults.world import Findings, world_of
+from tests.faults.requirements import Requirement
 from tests.support.redis_server import RedisServer
 
 pytestmark = [
@@ -30,6 +30,6 @@ def test_full_disk_refuses_writes_and_serves_reads(
 
     with (
         postgres_on_small_disk() as (postgres, full),
-        world_of(postgres, faulty_redis, findings, is_soak=is_soak) as world,
+        deploy(postgres, faulty_redis, findings, is_soak=is_soak) as deployment,
     ):
-        world.endure(requirement, full())
+        deployment.endure(requirement, full())

@@ -7,10 +7,10 @@ from statistics import quantiles
 
 import pytest
 
+from tests.faults.deployment import Deployment, under_load
 from tests.faults.load import Sample
 from tests.faults.redis_faults import frozen
-from tests.faults.verdict import NOTICE_SECONDS, Standstill
-from tests.faults.world import World, under_load
+from tests.faults.requirements import NOTICE_SECONDS, Standstill
 
 pytestmark = [
     pytest.mark.postgresql,
@@ -25,29 +25,29 @@ RATE = 12.0
 HALF_A_WAIT_SECONDS = 0.025  # for Redis: who waits for it each time, is later by more
 
 
-def test_frozen_redis_costs_little_after_the_first_second(world: World) -> None:
+def test_frozen_redis_costs_little_after_the_first_second(deployment: Deployment) -> None:
     """Rounds with Redis well and frozen take turns under one load.
 
     The table shows the slowest 1 %; what is held against a bound is what half of all take, which
     a busy machine doesn't change much.
     """
-    poll, category = world.open_poll()
-    order = world.order(world.server, poll, category)
+    poll, category = deployment.open_poll()
+    order = deployment.order(deployment.server, poll, category)
     well, ill = [], []
 
     with under_load(replace(order, rate=RATE, mix={"today": 1, "vote": 1})) as load:
         time.sleep(NOTICE_SECONDS)
         for _ in range(ROUNDS):
             well.append(one_round())
-            with frozen(world.redis):
+            with frozen(deployment.redis):
                 time.sleep(NOTICE_SECONDS)
                 ill.append(one_round())
-            assert world.is_soon_healthy(world.server)
+            assert deployment.is_soon_healthy(deployment.server)
 
     for endpoint in ("today", "vote"):
         samples = [sample for sample in load.samples if sample.endpoint == endpoint]
         healthy, sick = (percentiles(samples, each, load.standstill) for each in (well, ill))
-        world.findings.p99[endpoint] = healthy[98], sick[98]
+        deployment.findings.p99[endpoint] = healthy[98], sick[98]
         assert sick[49] < healthy[49] + HALF_A_WAIT_SECONDS, endpoint
 
 

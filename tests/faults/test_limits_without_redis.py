@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.faults import redis_faults as faults
+from tests.faults.deployment import Deployment
 from tests.faults.load import address
 from tests.faults.redis_faults import RedisFault
-from tests.faults.world import World
 from tests.support.served import WORKERS, ServedApp
 
 pytestmark = [
@@ -34,13 +34,13 @@ FAULTS: dict[str, RedisFault] = {
 
 
 @pytest.fixture(params=FAULTS.values(), ids=FAULTS)
-def away(request: pytest.FixtureRequest, world: World) -> Iterator[None]:
-    with request.param(world.redis):
+def away(request: pytest.FixtureRequest, deployment: Deployment) -> Iterator[None]:
+    with request.param(deployment.redis):
         deadline = time.monotonic() + 5
-        while redis_states(world.server) != {"unhealthy"}:
+        while redis_states(deployment.server) != {"unhealthy"}:
             assert time.monotonic() < deadline
         yield
-    assert world.is_soon_healthy(world.server)
+    assert deployment.is_soon_healthy(deployment.server)
 
 
 def redis_states(server: ServedApp) -> set[str]:
@@ -79,11 +79,11 @@ def in_one_window(attempts: Callable[[], Counter[int]]) -> Counter[int]:
     ids=["votes", "wrong admin keys"],
 )
 def test_attempts_are_limited_while_redis_is_away(
-    world: World, attempt: Callable[[ServedApp, str], int], status: int, per_minute: int
+    deployment: Deployment, attempt: Callable[[ServedApp, str], int], status: int, per_minute: int
 ) -> None:
     def attempts() -> Counter[int]:
         client = address()
-        return Counter(attempt(world.server, client) for _ in range(WORKERS * per_minute + 10))
+        return Counter(attempt(deployment.server, client) for _ in range(WORKERS * per_minute + 10))
 
     statuses = in_one_window(attempts)
 
@@ -92,7 +92,9 @@ def test_attempts_are_limited_while_redis_is_away(
 
 
 @pytest.mark.parametrize("fault", [faults.asleep, faults.frozen], ids=["asleep", "frozen"])
-def test_client_that_keeps_to_its_limit_is_never_refused(world: World, fault: RedisFault) -> None:
+def test_client_that_keeps_to_its_limit_is_never_refused(
+    deployment: Deployment, fault: RedisFault
+) -> None:
     """As much as is allowed, spread over before, during and after: one count too much shows.
 
     In one run of fifteen the minute ends meanwhile, and more would be allowed.
@@ -101,7 +103,7 @@ def test_client_that_keeps_to_its_limit_is_never_refused(world: World, fault: Re
 
     def keep_to_it(client: str) -> None:
         for _ in range(VOTES_PER_MINUTE):
-            statuses[attempt_vote(world.server, client)] += 1
+            statuses[attempt_vote(deployment.server, client)] += 1
             time.sleep(SECONDS / VOTES_PER_MINUTE)
 
     clients = [
@@ -110,10 +112,10 @@ def test_client_that_keeps_to_its_limit_is_never_refused(world: World, fault: Re
     for client in clients:
         client.start()
     time.sleep(SECONDS / 4)
-    with fault(world.redis):
+    with fault(deployment.redis):
         time.sleep(SECONDS / 4)
     for client in clients:
         client.join()
-    assert world.is_soon_healthy(world.server)
+    assert deployment.is_soon_healthy(deployment.server)
 
     assert statuses == {404: POLITE_CLIENTS * VOTES_PER_MINUTE}

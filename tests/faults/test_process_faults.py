@@ -8,9 +8,9 @@ import pytest
 import requests
 
 from tests.faults import redis_faults
+from tests.faults.deployment import Deployment
 from tests.faults.processes import restarted, worker_killed
-from tests.faults.verdict import ENDPOINTS, HEALTHY, Requirement
-from tests.faults.world import World
+from tests.faults.requirements import ENDPOINTS, HEALTHY, Requirement
 from tests.support.served import served
 
 pytestmark = [
@@ -27,45 +27,45 @@ COLD_SECONDS = 3.0
 OR_BROKEN = {endpoint: {0, *HEALTHY[endpoint]} for endpoint in ENDPOINTS}
 
 
-def test_killed_worker_is_replaced_and_no_vote_counts_twice(world: World) -> None:
+def test_killed_worker_is_replaced_and_no_vote_counts_twice(deployment: Deployment) -> None:
     """`endure` counts the ballots: one for each vote that was acknowledged, at once or retried."""
     requirement = Requirement("F34", "a worker is killed (SIGKILL)", 3.0, OR_BROKEN)
-    before = set(world.server.children())
+    before = set(deployment.server.children())
 
-    world.endure(requirement, worker_killed(world.server))
+    deployment.endure(requirement, worker_killed(deployment.server))
 
-    assert len(set(world.server.children()) - before) == 1
+    assert len(set(deployment.server.children()) - before) == 1
 
 
-def test_sigterm_answers_all_that_was_asked_before(world: World) -> None:
+def test_sigterm_answers_all_that_was_asked_before(deployment: Deployment) -> None:
     """What comes later finds nobody there, until the app is started again."""
     requirement = Requirement("F35", "SIGTERM, and a new start", GRACE_SECONDS, OR_BROKEN)
 
-    with served("tests.faults.app:app", **world.settings) as server:
-        recording = world.endure(requirement, restarted(server), server=server)
+    with served("tests.faults.app:app", **deployment.settings) as server:
+        recording = deployment.endure(requirement, restarted(server), server=server)
 
     asked_before = [s for s in recording.samples if s.begun < recording.times.began]
     assert all(recording.is_normal(sample) for sample in asked_before)
 
 
-def test_redis_that_is_away_at_the_start_holds_up_nobody(world: World) -> None:
-    with redis_faults.stopped(world.redis):
+def test_redis_that_is_away_at_the_start_holds_up_nobody(deployment: Deployment) -> None:
+    with redis_faults.stopped(deployment.redis):
         begun = time.monotonic()
-        with served("tests.faults.app:app", **world.settings) as server:
+        with served("tests.faults.app:app", **deployment.settings) as server:
             booted = time.monotonic() - begun
             requirement = Requirement(
                 "F20", "Redis is down at the start", COLD_SECONDS, redis="away", permanent=True
             )
-            world.endure(requirement, redis_faults.nothing_else(), server=server)
+            deployment.endure(requirement, redis_faults.nothing_else(), server=server)
 
     assert booted <= BOOT_SECONDS
 
 
-def test_cold_crowd_is_served_in_one_round(world: World) -> None:
-    world.open_poll()
+def test_cold_crowd_is_served_in_one_round(deployment: Deployment) -> None:
+    deployment.open_poll()
     start = Barrier(CROWD)
 
-    with served("tests.faults.app:app", **world.settings) as server:
+    with served("tests.faults.app:app", **deployment.settings) as server:
 
         def read(_: int) -> tuple[requests.Response, float]:
             start.wait()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pytest
 
 from tests.faults import redis_faults as faults
+from tests.faults.deployment import Deployment
 from tests.faults.redis_faults import RedisFault
-from tests.faults.verdict import Requirement
-from tests.faults.world import World
+from tests.faults.requirements import Requirement
 from tests.support.fake_redis import dripping, replying, resetting, silent
 from tests.support.served import served
 
@@ -54,42 +54,42 @@ ROWS = [
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.row)
-def test_sick_redis_is_left_alone_until_it_is_well(world: World, row: Row) -> None:
+def test_sick_redis_is_left_alone_until_it_is_well(deployment: Deployment, row: Row) -> None:
     requirement = Requirement(row.row, row.title, redis="away")
 
-    world.endure(requirement, row.fault(world.redis))
+    deployment.endure(requirement, row.fault(deployment.redis))
 
 
-def test_sleeping_redis_is_left_alone_until_it_is_well(world: World) -> None:
+def test_sleeping_redis_is_left_alone_until_it_is_well(deployment: Deployment) -> None:
     requirement = Requirement("F12", "DEBUG SLEEP 3", redis="away")
 
     seconds = faults.SLEEP_SECONDS - faults.SPARE_SECONDS
-    world.endure(requirement, faults.asleep(world.redis), seconds=seconds)
+    deployment.endure(requirement, faults.asleep(deployment.redis), seconds=seconds)
 
 
-def test_loading_redis_is_left_alone_until_it_is_well(world: World) -> None:
+def test_loading_redis_is_left_alone_until_it_is_well(deployment: Deployment) -> None:
     requirement = Requirement("F16", "LOADING its data", redis="away")
 
     seconds = faults.LOADING_SECONDS - faults.SPARE_SECONDS
-    world.endure(requirement, faults.loading(world.redis), seconds=seconds)
+    deployment.endure(requirement, faults.loading(deployment.redis), seconds=seconds)
 
 
-def test_flapping_redis_is_used_when_it_is_there(world: World) -> None:
-    seconds = 30.0 if world.is_soak else 4.0
+def test_flapping_redis_is_used_when_it_is_there(deployment: Deployment) -> None:
+    seconds = 30.0 if deployment.is_soak else 4.0
     requirement = Requirement("F21", "stops and starts every 0.7 s", redis="flapping")
 
-    world.endure(requirement, faults.flapping(world.redis), seconds=seconds)
+    deployment.endure(requirement, faults.flapping(deployment.redis), seconds=seconds)
 
 
-def test_slow_redis_within_the_budget_slows_nobody_down(world: World) -> None:
+def test_slow_redis_within_the_budget_slows_nobody_down(deployment: Deployment) -> None:
     requirement = Requirement("F22c", "alive, but late (30 ms)", redis="flapping")
 
-    world.endure(requirement, faults.late_by(0.03)(world.redis))
+    deployment.endure(requirement, faults.late_by(0.03)(deployment.redis))
 
 
-def test_redis_whose_name_is_unknown_holds_up_nobody(world: World) -> None:
+def test_redis_whose_name_is_unknown_holds_up_nobody(deployment: Deployment) -> None:
     requirement = Requirement("F22d", "its name is unknown", redis="away", permanent=True)
     nowhere = {"redis_url": "redis://redis.invalid:6379/0"}
 
-    with served("tests.faults.app:app", **world.settings | nowhere) as server:
-        world.endure(requirement, faults.nothing_else(), server=server)
+    with served("tests.faults.app:app", **deployment.settings | nowhere) as server:
+        deployment.endure(requirement, faults.nothing_else(), server=server)

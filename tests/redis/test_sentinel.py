@@ -11,7 +11,8 @@ from allthing.redis_client import redis_status, safe_redis_set
 from tests.conftest import AppFactory
 from tests.support.redis_server import RedisServer
 from tests.support.redis_server import client as redis_connection
-from tests.support.sentinels import Fleet, sentinel_fleet, wait_until
+from tests.support.sentinels import TIMEOUT_SECONDS, Fleet, sentinel_fleet
+from tests.support.stopwatch import until
 
 pytestmark = pytest.mark.timing
 
@@ -27,7 +28,7 @@ def shared_fleet() -> Iterator[Fleet]:
 @pytest.fixture
 def fleet(shared_fleet: Fleet) -> Iterator[Fleet]:
     """Lend the fleet, complete at the beginning of the test and after it."""
-    wait_until(shared_fleet.is_complete)
+    until(shared_fleet.is_complete, TIMEOUT_SECONDS)
     yield shared_fleet
     for sentinel in shared_fleet.sentinels:
         sentinel.thaw()
@@ -56,7 +57,7 @@ def test_new_master_is_followed_after_a_failover(make_app: AppFactory, fleet: Fl
     fleet.fail_over()
 
     assert fleet.master is not before
-    assert wait_until(lambda: reaches(app, fleet.master)) < FOLLOW_SECONDS
+    assert until(lambda: reaches(app, fleet.master), TIMEOUT_SECONDS) < FOLLOW_SECONDS
 
 
 def test_requests_wait_no_longer_than_ever_when_the_master_freezes(
@@ -75,7 +76,7 @@ def test_requests_wait_no_longer_than_ever_when_the_master_freezes(
         assert client.get("/healthz").status_code == 200
         assert client.get("/").status_code in {200, 429}
         slowest = max(slowest, time.monotonic() - begun)
-    took = wait_until(lambda: reaches(app, fleet.master))
+    took = until(lambda: reaches(app, fleet.master), TIMEOUT_SECONDS)
     before.thaw()
 
     assert slowest < 0.5
@@ -91,7 +92,7 @@ def test_one_sentinel_that_answers_is_enough(make_app: AppFactory, fleet: Fleet)
     app = make_app(redis_url=fleet.url, redis_timeout=0.2)
 
     with app.app_context():
-        assert wait_until(lambda: redis_status().state == "healthy") < FOLLOW_SECONDS
+        assert until(lambda: redis_status().state == "healthy", TIMEOUT_SECONDS) < FOLLOW_SECONDS
     assert reaches(app, fleet.master)
 
 

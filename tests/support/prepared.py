@@ -9,7 +9,7 @@ from flask import Flask
 
 from allthing import create_app
 from allthing.config import Settings
-from tests.conftest import ADMIN_KEY, ROOT, SECRET_KEY, dispose
+from tests.conftest import ADMIN_KEY, ROOT, SECRET_KEY, UNLIMITED, dispose
 
 
 def settings_for(database_url: str, **settings: Any) -> dict[str, Any]:
@@ -18,8 +18,8 @@ def settings_for(database_url: str, **settings: Any) -> dict[str, Any]:
         "database_url": database_url,
         "secret_key": SECRET_KEY,
         "admin_key": ADMIN_KEY,
-        "global_rate_limit": "1000000 per minute",
-        "vote_rate_limit": "1000000 per minute",
+        "global_rate_limit": UNLIMITED,
+        "vote_rate_limit": UNLIMITED,
     } | settings
 
 

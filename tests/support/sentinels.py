@@ -2,7 +2,6 @@
 
 import secrets
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from tests.support.daemon import Command, Daemon, Server
 from tests.support.os_user import hand_over
 from tests.support.redis_server import RedisServer, client
 from tests.support.servers import redis_server
+from tests.support.stopwatch import until
 
 SERVICE = "polls"
 SENTINELS, QUORUM = 3, 2
@@ -78,7 +78,7 @@ class Fleet:
         """Demote a master that is well, and wait until all sentinels know the new one."""
         before = self.master
         self.sentinels[-1].ask("SENTINEL", "FAILOVER", SERVICE)
-        wait_until(lambda: self.master is not before)
+        until(lambda: self.master is not before, TIMEOUT_SECONDS)
 
     def is_complete(self) -> bool:
         """Tell whether the sentinels have met, and know of the replica and that it is well."""
@@ -103,14 +103,5 @@ def sentinel_fleet() -> Iterator[Fleet]:
             stack.enter_context(closing(Sentinel(port, password))) for _ in range(SENTINELS)
         ]
         fleet = Fleet([master, replica], sentinels)
-        wait_until(fleet.is_complete)
+        until(fleet.is_complete, TIMEOUT_SECONDS)
         yield fleet
-
-
-def wait_until(condition: Any) -> float:
-    """Wait for it, and return how long that took."""
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() < begun + TIMEOUT_SECONDS, "it never came"
-        time.sleep(0.02)
-    return time.monotonic() - begun

@@ -13,9 +13,10 @@ def timed(action: Callable[[], object]) -> float:
     return time.monotonic() - begun
 
 
-def until(is_so: Callable[[], bool], seconds: float) -> None:
-    """Wait until it is so; fail if that takes longer than so many seconds."""
-    latest = time.monotonic() + seconds
+def until(is_so: Callable[[], bool], seconds: float) -> float:
+    """Wait until it is so; return the seconds that took. Fail if it takes longer than allowed."""
+    begun = time.monotonic()
     while not is_so():
-        assert time.monotonic() < latest, f"timed out after {seconds} s"
+        assert time.monotonic() < begun + seconds, f"timed out after {seconds} s"
         time.sleep(STEP_SECONDS)
+    return time.monotonic() - begun

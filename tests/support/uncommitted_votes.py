@@ -13,7 +13,7 @@ from tests.support.queries import engine_of, wait_for_lock
 
 
 @contextmanager
-def vote_under_way(app: Flask, poll: Json) -> Iterator[Connection]:
+def uncommitted_vote(app: Flask, poll: Json) -> Iterator[Connection]:
     """Cast a vote for the first option; the block commits it when it likes."""
     ballot = {
         "id": "under-way",

@@ -18,7 +18,7 @@ from allthing.voting.batching import submit
 from tests.conftest import AppFactory
 from tests.support.api import Json, Polls
 from tests.support.queries import count_ballots, engine_of, wait_for_lock
-from tests.support.under_way import poll_locked
+from tests.support.uncommitted_votes import poll_locked
 
 pytestmark = pytest.mark.postgresql
 

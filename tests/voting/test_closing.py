@@ -12,7 +12,7 @@ from allthing.models import PollInstance
 from tests.conftest import AppFactory
 from tests.support.api import Admin, Json, Polls
 from tests.support.queries import count_ballots, engine_of, wait_for_lock
-from tests.support.under_way import commit_when_waited_for, poll_locked, vote_under_way
+from tests.support.uncommitted_votes import commit_when_waited_for, poll_locked, uncommitted_vote
 
 pytestmark = pytest.mark.postgresql
 
@@ -40,7 +40,7 @@ def test_a_vote_that_comes_while_a_poll_is_being_closed_waits_and_is_refused(
 
 def test_closing_waits_for_a_vote_under_way(polls: Polls, admin: Admin, app: Flask) -> None:
     poll = polls.open()
-    with ThreadPoolExecutor(1) as pool, vote_under_way(app, poll) as vote:
+    with ThreadPoolExecutor(1) as pool, uncommitted_vote(app, poll) as vote:
         closing = pool.submit(admin.close, poll["pollId"])
         commit_when_waited_for(app, vote)
         closing.result()

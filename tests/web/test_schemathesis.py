@@ -69,7 +69,7 @@ IN_QUERIES = {"categoryId": "<category_id>", "cursor": "<cursor>"}
 USED_UP = ("/close", "/replace")
 
 
-class World:
+class StoredExamples:
     """Something of everything, stored anew when a request has deleted or used it up."""
 
     def __init__(self, polls: Polls) -> None:
@@ -103,9 +103,9 @@ def is_valid(case: Case, place: ParameterLocation) -> bool:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, polls: Polls) -> World:
+def stored(request: pytest.FixtureRequest, polls: Polls) -> StoredExamples:
     request.node._nodeid = request.node.nodeid  # schemathesis asks for it, pytest 9.2 has no such
-    return World(polls)
+    return StoredExamples(polls)
 
 
 @pytest.fixture
@@ -135,21 +135,21 @@ few_examples = hypothesis.settings(
 
 @reading
 @few_examples
-def test_every_answer_to_a_read_keeps_to_the_document(case: Case, world: World) -> None:
-    assert_documented(case, world)
+def test_every_answer_to_a_read_keeps_to_the_document(case: Case, stored: StoredExamples) -> None:
+    assert_documented(case, stored)
 
 
 @changing
 @few_examples
-def test_every_answer_to_a_change_keeps_to_the_document(case: Case, world: World) -> None:
-    assert_documented(case, world)
+def test_every_answer_to_a_change_keeps_to_the_document(case: Case, stored: StoredExamples) -> None:
+    assert_documented(case, stored)
 
 
-def assert_documented(case: Case, world: World) -> None:
-    if world.operation != case.operation.label:
-        world.operation = case.operation.label
-        world.renew()
-    world.put_into(case)
+def assert_documented(case: Case, stored: StoredExamples) -> None:
+    if stored.operation != case.operation.label:
+        stored.operation = case.operation.label
+        stored.renew()
+    stored.put_into(case)
     response = case.call(headers=KEY)
     name = case.operation.definition.raw["operationId"]
     reasons = (UNSTORABLE, *UNDOCUMENTABLE.get(name, ()))
@@ -159,4 +159,4 @@ def assert_documented(case: Case, world: World) -> None:
         response, excluded_checks=excused, headers=KEY, transport_kwargs={"headers": KEY}
     )
     if response.status_code == 200 and (case.method == "DELETE" or case.path.endswith(USED_UP)):
-        world.renew()
+        stored.renew()
