@@ -44,7 +44,7 @@ def update_category(category_id: str, changes: Mapping[str, Any]) -> PollCategor
     Raises `NotFound` for an unknown category or parent, `Conflict` for a key in use, and
     `Invalid` where the tree would become a circle.
     """
-    category = find(PollCategory, category_id, lock="change")
+    category = find(PollCategory, category_id, lock="update")
     before = values_of(category)
     apply_changes(category, changes)
     record_change(category.id, before=before, after=values_of(category))

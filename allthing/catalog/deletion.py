@@ -46,7 +46,7 @@ def delete_template(template_id: str, *, force: bool) -> DeletedTemplate:
     way is waited for, and deleted as well; a later one finds no poll.
     """
     lock_until_commit("rollover")  # comes before any row, as in a rollover
-    template = find(PollTemplate, template_id, lock="change")
+    template = find(PollTemplate, template_id, lock="update")
     before = values_of(template)
     instances = locked_instances(template)
     if instances and not force:

@@ -30,7 +30,7 @@ def create_preset(
 
 def update_preset(preset_id: str, changes: Mapping[str, Any]) -> PresetOptionSet:
     """Set the given attributes. Raises `NotFound`, `Conflict` for a name in use."""
-    preset = find(PresetOptionSet, preset_id, lock="change")
+    preset = find(PresetOptionSet, preset_id, lock="update")
     before = values_of(preset)
     with conflict(f"a preset named {changes.get('name')} exists already"):
         for attribute, value in changes.items():
@@ -44,7 +44,7 @@ def delete_preset(preset_id: str) -> PresetOptionSet:
 
     Raises `NotFound`.
     """
-    preset = find(PresetOptionSet, preset_id, lock="change")
+    preset = find(PresetOptionSet, preset_id, lock="update")
     record_change(preset.id, before=values_of(preset))
     db.session.delete(preset)
     db.session.flush()

@@ -54,7 +54,7 @@ def update_template(template_id: str, changes: Mapping[str, Any]) -> PollTemplat
 
     Raises `NotFound` for an unknown template or category, `Conflict` for a key in use.
     """
-    template = find(PollTemplate, template_id, lock="change")
+    template = find(PollTemplate, template_id, lock="update")
     before = values_of(template)
     if "category_id" in changes:
         find(PollCategory, changes["category_id"])
@@ -72,7 +72,7 @@ def replace_options(template_id: str, labels: Sequence[str]) -> PollTemplate:
 
     Raises `NotFound`.
     """
-    template = find(PollTemplate, template_id, lock="change")
+    template = find(PollTemplate, template_id, lock="update")
     before = [option.label for option in template.options]
     template.options = []
     db.session.flush()  # deletes go first, or the new numbers collide with the old

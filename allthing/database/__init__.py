@@ -60,7 +60,7 @@ class Base(DeclarativeBase):
 
 
 Model = TypeVar("Model", bound=Base)
-Lock = Literal["change", "share"]
+Lock = Literal["update", "share"]
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
@@ -72,7 +72,7 @@ def new_id() -> str:
 def find(model: type[Model], entity_id: str, *, lock: Lock | None = None) -> Model:
     """Load by id, or raise `NotFound`; a lock holds until the end of the transaction.
 
-    `change` lets one transaction at a time change the row; `share` only holds changes off.
+    `update` lets one transaction at a time change the row; `share` only holds changes off.
     """
     entity = None
     if is_possible_id(entity_id):
@@ -85,7 +85,7 @@ def find(model: type[Model], entity_id: str, *, lock: Lock | None = None) -> Mod
 
 
 def is_possible_id(entity_id: str) -> bool:
-    """Tell what can't be an id (too long, NUL, not ASCII): to ask for it would be a fault."""
+    """Tell whether this may be an id; to ask for what is too long, NUL or not ASCII is an error."""
     return len(entity_id) <= ID_LENGTH and entity_id.isascii() and entity_id.isprintable()
 
 

@@ -1,19 +1,17 @@
 """Responses made of prepared bytes: what a reader has already is not sent again."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import orjson
 from flask import Response, request
-from werkzeug.datastructures import Headers as WerkzeugHeaders
+from werkzeug.datastructures import Headers
 
 from allthing.cache import CachedRead
 from allthing.web.typed_views import JSON
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
-Headers = list[tuple[str, str]]
+HeaderList = list[tuple[str, str]]
 
 JSON_HEADERS = [("Content-Type", JSON)]
 STALE_HEADERS = [("Cache-Control", "no-store"), ("Warning", '110 - "Response is Stale"')]
@@ -28,7 +26,7 @@ STALE = b'{"cached":true,"stale":true,'
 class PreparedResponse(Response):
     """A response with a body, whose headers are complete as they are: nothing is left to derive."""
 
-    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> WerkzeugHeaders:  # noqa: ARG002
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002
         return self.headers
 
 
@@ -47,7 +45,7 @@ def json_response(read: CachedRead, *, frozen: bool = False) -> Response:
     return conditional_response(read, body, JSON_HEADERS)
 
 
-def conditional_response(read: CachedRead, body: bytes, headers: Headers) -> Response:
+def conditional_response(read: CachedRead, body: bytes, headers: HeaderList) -> Response:
     """Respond with the body, or 304 to a reader whose copy is still right.
 
     A reader may keep a copy, but has to ask each time: who has just voted must see the own vote.
@@ -65,6 +63,9 @@ def conditional_response(read: CachedRead, body: bytes, headers: Headers) -> Res
 
 
 def matches(if_none_match: str, etag: str) -> bool:
-    """Tell whether If-None-Match names the tag; ours has no comma, so anything may be split."""
+    """Tell whether If-None-Match names the tag; ours has no comma, so anything may be split.
+
+    Werkzeug's `parse_etags` takes 15 ms for 8 KB of commas, a hundred times the rest of a read.
+    """
     ours = {f'W/"{etag}"', f'"{etag}"', "*"}
     return any(tag.strip() in ours for tag in if_none_match.split(","))

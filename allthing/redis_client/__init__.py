@@ -1,5 +1,7 @@
 """The Redis client, and the only package that knows Redis. It holds hints; it may fail at will.
 
+The five `safe_redis_…` functions are those of the user's guide, whether we use them or not.
+
 Every function answers within `REDIS_TIMEOUT`, and at once while Redis is away; none of them raises.
 """
 

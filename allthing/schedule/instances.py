@@ -60,7 +60,7 @@ def move_instance(instance_id: str, category_id: str) -> PollInstance:
 
     Raises `NotFound` for an unknown poll or category.
     """
-    instance = find(PollInstance, instance_id, lock="change")
+    instance = find(PollInstance, instance_id, lock="update")
     before = {"categoryId": instance.category_id}
     instance.category_id = find(PollCategory, category_id).id
     db.session.flush()
@@ -122,7 +122,7 @@ def replace_instance(instance_id: str) -> ReplacedInstance:
 
 def find_open(instance_id: str) -> PollInstance:
     """Return an open poll, locked. Raises `NotFound`, `Conflict` if it is closed."""
-    instance = find(PollInstance, instance_id, lock="change")
+    instance = find(PollInstance, instance_id, lock="update")
     if instance.status != "OPEN":
         raise Conflict("this poll is closed already")
     return instance

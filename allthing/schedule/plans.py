@@ -37,7 +37,7 @@ def change_plan(template_id: str, day: date, changes: Mapping[str, Any]) -> Poll
 
     Raises `NotFound` for an unknown template.
     """
-    template = find(PollTemplate, template_id, lock="change")
+    template = find(PollTemplate, template_id, lock="update")
     before, plan = plan_to_change(template, day)
     for attribute, value in changes.items():
         setattr(plan, attribute, value)
@@ -51,7 +51,7 @@ def replace_options(template_id: str, day: date, labels: Sequence[str]) -> PollP
 
     Raises `NotFound` for an unknown template.
     """
-    template = find(PollTemplate, template_id, lock="change")
+    template = find(PollTemplate, template_id, lock="update")
     before, plan = plan_to_change(template, day)
     plan.options = []
     db.session.flush()  # deletes go first, or the new numbers collide with the old
@@ -66,7 +66,7 @@ def delete_plan(template_id: str, day: date) -> PollPlan:
 
     Raises `NotFound` for an unknown template, or if nothing is planned.
     """
-    template = find(PollTemplate, template_id, lock="change")
+    template = find(PollTemplate, template_id, lock="update")
     plan = plan_for(template, day)
     if plan is None:
         raise NotFound(f"nothing is planned for this template on {day}")

@@ -5,8 +5,8 @@ nothing.
 """
 
 import functools
+import threading
 from collections.abc import Callable
-from contextvars import ContextVar
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -50,25 +50,23 @@ def identify_request() -> str:
     return "unknown" if request.method == "OPTIONS" else request.endpoint or "unknown"
 
 
-_context: ContextVar[Any] = ContextVar("rate_limits")  # of this thread's requests
-
-
-class RequestLimiter(Limiter):
+class ThreadContextLimiter(Limiter):
     """Flask-Limiter, but its context, asked for seven times a request, is not looked for anew.
 
     One serves all requests of a thread, since Flask-Limiter resets it when a request ends.
     """
 
+    _of_thread = threading.local()
+
     @property
     def context(self) -> Any:
-        context = _context.get(None)
+        context = getattr(self._of_thread, "context", None)
         if context is None:
-            context = super().context
-            _context.set(context)
+            context = self._of_thread.context = super().context
         return context
 
 
-limiter = RequestLimiter(
+limiter = ThreadContextLimiter(
     client_network,
     default_limits=[Limit(global_rate, scope="global", shared=True)],
     storage_uri=f"{rate_limit_storage.SCHEME}://",
@@ -98,15 +96,15 @@ def resolve_limits(*arguments: Any) -> tuple[list[Any], list[Any]]:
     Flask-Limiter looks whether it has counted a default limit in this request already, and hashes
     it several times for that. Ours are counted where they are resolved, once.
     """
-    defaults, of_view = resolve(*arguments)
+    defaults, of_view = resolve_uncached(*arguments)
     return [], [*defaults, *of_view]
 
 
-# To find out anew which limits a view has costs twice as much as all the rest of a limit.
-declared = limiter.limit_manager
-resolve = declared.resolve_limits
-declared.resolve_limits = cached_per_app(resolve_limits)  # type: ignore[method-assign]
-declared.exemption_scope = cached_per_app(declared.exemption_scope)  # type: ignore[method-assign]
+# To find out anew which limits a view has costs as much as all the rest: docs/private-parts.md.
+manager = limiter.limit_manager
+resolve_uncached = manager.resolve_limits
+manager.resolve_limits = cached_per_app(resolve_limits)  # type: ignore[method-assign]
+manager.exemption_scope = cached_per_app(manager.exemption_scope)  # type: ignore[method-assign]
 
 
 def handle_exceeded_limit(error: RateLimitExceeded) -> Response:

@@ -24,6 +24,7 @@ from allthing.web.validation_messages import describe_errors
 BODY_LIMIT = 1024 * 1024  # bytes
 MAX_DEPTH = 20  # levels of nesting
 
+CGI_HEADERS = {"CONTENT_TYPE", "CONTENT_LENGTH"}  # have no HTTP_ in the WSGI environment
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of surrogate pairs
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -116,7 +117,8 @@ def names_of(model: type[BaseModel]) -> list[str]:
 @cache
 def wsgi_names(model: type[BaseModel]) -> dict[str, str]:
     """Return the keys in the WSGI environment of the headers that a model names."""
-    return {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names_of(model)}
+    keys = {name: name.upper().replace("-", "_") for name in names_of(model)}
+    return {name: key if key in CGI_HEADERS else f"HTTP_{key}" for name, key in keys.items()}
 
 
 def validate(model: type[Model], value: object) -> Model:
