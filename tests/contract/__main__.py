@@ -6,6 +6,7 @@ import sys
 from tests.contract import (
     categories,
     context,
+    deletion,
     ground,
     history,
     imports,
@@ -13,7 +14,6 @@ from tests.contract import (
     operations,
     plans,
     presets,
-    removal,
     results,
     snapshots,
     templates,
@@ -38,7 +38,7 @@ SECTIONS = (
     instances,
     history,
     operations,
-    removal,
+    deletion,
 )
 
 
