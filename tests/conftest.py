@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
@@ -23,6 +24,12 @@ UNLIMITED = "1000000 per minute"
 SECRET_KEY = "tests-secret-key-0123456789-0123456789"
 
 AppFactory = Callable[..., Flask]
+
+# Speed is shown by bench/: a machine that is busy with other things is no fault of ours.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -119,9 +119,7 @@ def statuses() -> dict[str, str]:
     return dict(db.session.execute(select(PollInstance.id, PollInstance.status)).all())
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=st.lists(templates, max_size=4))
 def test_what_it_foresees_is_what_the_rollovers_do(app: Flask, drawn: list[dict]) -> None:
     with app.app_context():

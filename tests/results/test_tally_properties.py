@@ -79,7 +79,7 @@ def naive_ends(
         yield from naive_ends(cast, [*history, after], batch=batch)
 
 
-thoroughly = settings(max_examples=100, deadline=None)
+thoroughly = settings(max_examples=100)
 
 
 @thoroughly

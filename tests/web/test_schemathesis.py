@@ -123,7 +123,6 @@ changing = operations.exclude(method="GET").parametrize()
 few_examples = hypothesis.settings(
     max_examples=MAX_EXAMPLES,
     derandomize=True,
-    deadline=None,
     database=None,
     # A store of its own for each route, not for each request; and a shared machine may be slow.
     suppress_health_check=[
