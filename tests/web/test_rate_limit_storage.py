@@ -73,7 +73,7 @@ def test_which_limits_a_view_has_is_found_out_once(make_app: AppFactory) -> None
 
 
 def test_context_of_the_limits_serves_the_next_request_as_new(make_app: AppFactory) -> None:
-    app = make_app(global_rate_limit="2 per minute")
+    app = make_app(global_rate_limit="2 per day")
     assert ask(app, "/", 3) == [200, 200, 429]
     with app.test_request_context():
         context = limiter.context
